@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Everything the kernel half and the daemon share: ring records, map keys and values, numbers.
+ *
+ * Included by BPF C, C and C++; fixed-width types, explicit padding, no pointers, no bitfields. Sizes are
+ * asserted wherever it is included. Enum values are explicit and never reused. Change anything: bump
+ * VIGIL_ABI_VERSION (recordings carry it). In src/, only wire/ and edge/kernel/ include this file.
+ */
+#ifndef VIGIL_ABI_H
+#define VIGIL_ABI_H
+
+#ifndef __BPF__
+#include <linux/types.h>
+#endif
+
+#ifdef __cplusplus
+#define VIGIL_ASSERT(cond, why) static_assert(cond, why)
+#else
+#define VIGIL_ASSERT(cond, why) _Static_assert(cond, why)
+#endif
+#define ABI_SIZE(type, bytes)	      VIGIL_ASSERT(sizeof(type) == (bytes), #type " changed size")
+#define ABI_AT(type, member, offset)                                                                \
+	VIGIL_ASSERT(__builtin_offsetof(type, member) == (offset), #type "." #member " moved")
+
+#define VIGIL_ABI_VERSION 1
+
+#define VIGIL_COMM_LEN	  16	/* TASK_COMM_LEN, with the NUL */
+#define VIGIL_NAME_LEN	  64	/* longest name or argument that is compared, with the NUL */
+#define VIGIL_PATH_LEN	  256	/* tail of a cgroup path in a record */
+#define VIGIL_MAX_RULES	  32768 /* both generations together */
+#define VIGIL_MAX_CANDS	  131072
+#define VIGIL_MAX_ATOMS	  131072
+#define VIGIL_SIGNALS	  256	/* bits a task's evidence can have */
+#define VIGIL_SIGNAL_WORDS (VIGIL_SIGNALS / 64)
+
+/* --- classes ------------------------------------------------------------------------------------------- */
+
+enum vigil_class {
+	VIGIL_CLASS_REGULAR = 0,
+	VIGIL_CLASS_GAMING = 1,
+	VIGIL_CLASS_INTERACTIVE = 2,
+	VIGIL_CLASS_BATCH = 3,
+	VIGIL_CLASS_AI = 4,
+	VIGIL_CLASS_VM = 5,
+	VIGIL_CLASS_CONTAINER = 7,
+	VIGIL_CLASS_LATENCY = 8,
+	VIGIL_CLASS_VECTORDB = 9,
+	VIGIL_CLASS_KWORKER = 10,
+	VIGIL_CLASS_COUNT = 11,
+};
+
+/*
+ * Where a verdict comes from, strongest first. A task keeps one decision a level; the first level that has one is
+ * in force. So a cgroup move only rewrites CGROUP, and what lies below shows again when it is taken away.
+ */
+enum vigil_level {
+	VIGIL_LEVEL_USER = 0,	  /* vigilctl class, a profile */
+	VIGIL_LEVEL_THREAD = 1,	  /* this thread's name */
+	VIGIL_LEVEL_IMAGE = 2,	  /* what was executed: names, arguments, environment */
+	VIGIL_LEVEL_CGROUP = 3,	  /* where it lives */
+	VIGIL_LEVEL_ANCESTRY = 4, /* what the image before this one was */
+	VIGIL_LEVEL_COUNT = 5,
+};
+
+enum vigil_source {
+	VIGIL_SOURCE_KERNEL = 0,
+	VIGIL_SOURCE_DAEMON = 1,
+	VIGIL_SOURCE_USER = 2,
+};
+
+/* vigil_decision.flags and vigil_rule.flags */
+enum vigil_decision_flags {
+	VIGIL_F_INHERIT = 1 << 0,  /* what it executes keeps the class, unless a boundary says otherwise */
+	VIGIL_F_REFINE = 1 << 1,   /* the daemon is to look closer (command line, path) */
+	VIGIL_F_BOUNDARY = 1 << 2, /* cuts ancestry off; without a class of its own the rest of the chain decides */
+	VIGIL_F_MEMORY = 1 << 3,   /* memory-bound: placement follows memory */
+	VIGIL_F_VCPU = 1 << 4,	   /* a thread that runs guest code */
+};
+
+struct vigil_decision {
+	__u32 rule; /* 0: none */
+	__u8 klass; /* enum vigil_class */
+	__u8 kind;  /* index into the rule set's kinds; 0 none */
+	__u8 flags;
+	__u8 source; /* enum vigil_source */
+};
+ABI_SIZE(struct vigil_decision, 8);
+
+struct vigil_proc_key {
+	__u32 tgid;
+	__u32 pad;
+	__u64 start_ns; /* leader's task_struct::start_boottime */
+};
+ABI_SIZE(struct vigil_proc_key, 16);
+
+#define VIGIL_EVIDENCE 6
+
+/*
+ * The head of every task's storage (map `tasks`): the verdict and what it rests on. The first 16 bytes are all
+ * the scheduler reads.
+ */
+struct vigil_verdict {
+	__u8 klass; /* in force */
+	__u8 kind;
+	__u8 level; /* enum vigil_level of the decision in force; VIGIL_LEVEL_COUNT when nothing decided */
+	__u8 flags; /* of the decision in force */
+	__u32 appid; /* Steam's number for the game, 0 unknown */
+	__u32 marks; /* lineage: set by rules, inherited, asked for by rules */
+	__u8 cause;  /* enum vigil_event: what made the last change */
+	__u8 reported; /* user space has seen this process */
+	__u16 truncated; /* strings of the image that were not looked at (saturates); evidence may be incomplete */
+
+	struct vigil_decision decision[VIGIL_LEVEL_COUNT];
+	struct vigil_proc_key key;
+	__u32 pid;
+	__u32 inherited_from; /* tgid whose class ANCESTRY (or a fork) brought, 0 none */
+	__u64 cgroup_id;
+	__u64 event_ns;	  /* when the event that made the last change began */
+	__u64 decided_ns; /* when the change was in force */
+	__u64 signals[VIGIL_SIGNAL_WORDS];
+	__u32 evidence[VIGIL_EVIDENCE]; /* ids of the atoms behind the IMAGE or THREAD decision; 0 none */
+	__u32 gen; /* rule generation these numbers belong to */
+	__u32 pad;
+};
+ABI_SIZE(struct vigil_verdict, 168);
+ABI_AT(struct vigil_verdict, decision, 16);
+ABI_AT(struct vigil_verdict, signals, 104);
+
+/* --- rules, as tables ---------------------------------------------------------------------------------- */
+
+/*
+ * A rule is an AND of conditions, a condition an OR of atoms ("exe is gcc, g++ or cc1"). Each condition that
+ * needs combining owns a signal bit; a rule is tried when one of its anchor's atoms is seen (`cands`) and holds
+ * when all of `need` and none of `avoid` are among the task's signals. The highest priority wins a level.
+ */
+enum vigil_field {
+	VIGIL_FIELD_EXE = 1,	/* base name of the executable file */
+	VIGIL_FIELD_SCRIPT = 2, /* base name of a #! script */
+	VIGIL_FIELD_ARG0 = 3,	/* base name of argv[0], after the last '/' or '\' */
+	VIGIL_FIELD_ARG = 4,	/* any argument, argv[0] included */
+	VIGIL_FIELD_ENV = 5,	/* name of an environment variable */
+	VIGIL_FIELD_ENV_VALUE = 6, /* NAME=value */
+	VIGIL_FIELD_DIR = 7,	/* name of one of the folders the executable lies in (nearest 8) */
+	VIGIL_FIELD_COMM = 8,	/* thread name */
+	VIGIL_FIELD_CGROUP = 9, /* last component of the cgroup's path, and of its ancestors' */
+	VIGIL_FIELD_FLAG = 10,	/* what the kernel says of the task: enum vigil_kernel_flag is the hash */
+};
+
+enum vigil_op {
+	VIGIL_OP_EXACT = 0,
+	VIGIL_OP_PREFIX = 1,
+	VIGIL_OP_SUFFIX = 2,
+};
+
+enum vigil_kernel_flag {
+	VIGIL_KFLAG_KTHREAD = 1,  /* PF_KTHREAD */
+	VIGIL_KFLAG_KWORKER = 2,  /* PF_WQ_WORKER, or a kthread named kworker/ */
+	VIGIL_KFLAG_PIDNS = 3,	  /* lives in a pid namespace of its own */
+	VIGIL_KFLAG_NICE = 4,	  /* nice above 0 */
+	VIGIL_KFLAG_REALTIME = 5, /* SCHED_FIFO, SCHED_RR or SCHED_DEADLINE */
+	VIGIL_KFLAG_ANY = 6,	  /* every task */
+};
+
+/* FNV-1a over the bytes (for SUFFIX: last byte first), 64 bit. */
+#define VIGIL_HASH_SEED	 0xcbf29ce484222325ULL
+#define VIGIL_HASH_PRIME 0x100000001b3ULL
+
+struct vigil_atom_key {
+	__u64 hash;
+	__u32 gen;
+	__u16 len;
+	__u8 field;
+	__u8 op;
+};
+ABI_SIZE(struct vigil_atom_key, 16);
+
+enum vigil_capture {
+	VIGIL_CAPTURE_NONE = 0,
+	VIGIL_CAPTURE_APPID = 1, /* the decimal number behind NAME= or behind the argument's prefix */
+};
+
+#define VIGIL_ATOM_BITS 8
+struct vigil_atom {
+	__u32 id; /* what explain calls it; > 0 */
+	__u32 cand_first;
+	__u16 cand_count;
+	__u8 capture;
+	__u8 nr_bits;
+	__u8 bits[VIGIL_ATOM_BITS];
+};
+ABI_SIZE(struct vigil_atom, 20);
+
+struct vigil_rule {
+	__u64 need[VIGIL_SIGNAL_WORDS];
+	__u64 avoid[VIGIL_SIGNAL_WORDS];
+	__u32 id;
+	__u32 mark;	   /* lineage bits it sets */
+	__u32 need_marks;  /* lineage bits it asks for (all) */
+	__u32 avoid_marks; /* ... and must not find (any) */
+	__u32 previous;	   /* mask of classes the task had before this image; 0 any */
+	__u16 priority;
+	__u8 level; /* THREAD, IMAGE or CGROUP */
+	__u8 klass; /* VIGIL_CLASS_COUNT: says nothing of the class (marks, boundaries) */
+	__u8 kind;
+	__u8 flags;
+	__u8 pad[6];
+};
+ABI_SIZE(struct vigil_rule, 96);
+
+#define VIGIL_ENV_FILTER_BITS 4096
+#define VIGIL_ARGS_MAX	      64
+
+/* One generation's index, beside the atoms, cands and rules it refers to. */
+struct vigil_index {
+	__u64 prefix_lens[16]; /* by field: bit n set when some PREFIX atom has length n */
+	__u64 suffix_lens[16];
+	__u64 exact_fields; /* bit f: some EXACT atom on field f */
+	__u64 env_filter[VIGIL_ENV_FILTER_BITS / 64]; /* first four bytes of a variable, hashed: see vigil_env_slot() */
+};
+ABI_SIZE(struct vigil_index, 16 * 8 * 2 + 8 + 512);
+
+/* Map `config`, one element, mmapable: written by the daemon, read by every program. */
+struct vigil_config {
+	__u32 gen;	  /* generation in force; 0: no rules yet */
+	__u32 stream_all; /* someone watches: report every event */
+	__u32 own_tgid;	  /* the daemon: never reported */
+	__u32 enabled;	  /* 0 until the rules are in */
+	struct vigil_index index[2]; /* by gen & 1 */
+};
+
+/* Same four bytes, same slot, on both sides. */
+#define VIGIL_ENV_SLOT(first4) (((__u32)(first4) * 2654435761U) >> 20)
+
+/* Map `cgroups`: cgroup id -> what its path says. Children take their parent's entry when they have none. */
+struct vigil_cgroup {
+	struct vigil_decision decision;
+	__u64 signals[VIGIL_SIGNAL_WORDS];
+	__u32 appid;
+	__u32 gen;
+	__u32 evidence;
+	__u32 pad;
+};
+ABI_SIZE(struct vigil_cgroup, 56);
+
+/* --- events -------------------------------------------------------------------------------------------- */
+
+enum vigil_event {
+	VIGIL_EV_NONE = 0,
+	VIGIL_EV_FORK = 1,
+	VIGIL_EV_EXEC = 2,
+	VIGIL_EV_EXIT = 3, /* last thread */
+	VIGIL_EV_RENAME = 4,
+	VIGIL_EV_CGROUP_MKDIR = 5,
+	VIGIL_EV_CGROUP_RMDIR = 6,
+	VIGIL_EV_CGROUP_ATTACH = 7,
+	VIGIL_EV_SNAPSHOT = 8, /* found by the iterator */
+	VIGIL_EV_ASSIGN = 9,   /* the daemon wrote a decision */
+	VIGIL_EV_SCHED = 10,   /* the scheduler started, stopped or was ejected */
+	VIGIL_EV_COUNT = 16,
+};
+
+struct vigil_ev_hdr {
+	__u16 kind; /* enum vigil_event */
+	__u16 size; /* of the whole record, for readers that skip unknown kinds */
+	__u32 cpu;
+	__u64 at_ns; /* CLOCK_MONOTONIC */
+};
+ABI_SIZE(struct vigil_ev_hdr, 16);
+
+enum vigil_task_event_flags {
+	VIGIL_EVF_CHANGED = 1 << 0, /* the class in force is not what it was */
+	VIGIL_EVF_LEADER = 1 << 1,  /* the thread group leader (else one thread) */
+	VIGIL_EVF_KTHREAD = 1 << 2,
+	VIGIL_EVF_THREAD = 1 << 3, /* FORK: a new thread, not a process */
+};
+
+/* FORK, EXEC, EXIT, RENAME, CGROUP_ATTACH, SNAPSHOT */
+struct vigil_ev_task {
+	struct vigil_ev_hdr hdr;
+	__u32 ppid; /* tgid of the real parent */
+	__u32 flags;
+	__u32 uid;
+	__u32 threads;
+	char comm[VIGIL_COMM_LEN];
+	char exe[VIGIL_NAME_LEN]; /* base name; EXEC and SNAPSHOT */
+	struct vigil_verdict verdict;
+};
+ABI_SIZE(struct vigil_ev_task, 16 + 16 + 16 + 64 + 168);
+
+/* CGROUP_MKDIR, CGROUP_RMDIR */
+struct vigil_ev_cgroup {
+	struct vigil_ev_hdr hdr;
+	__u64 id;
+	__u64 parent;
+	struct vigil_cgroup cgroup;
+	__u32 path_len;		   /* of the whole path; larger than VIGIL_PATH_LEN - 1: only the tail is here */
+	__u32 flags;		   /* VIGIL_EVF_CHANGED: some rule spoke */
+	char path[VIGIL_PATH_LEN]; /* relative to the root of the hierarchy, NUL-terminated */
+};
+ABI_SIZE(struct vigil_ev_cgroup, 16 + 16 + 56 + 8 + 256);
+
+/* Map `counters`, one element, mmapable: written by BPF, read by the daemon without a system call. */
+struct vigil_counters {
+	__u64 lost_gen; /* bumped with every lost record: compare after each drain */
+	__u64 lost[VIGIL_EV_COUNT];
+	__u64 seen[VIGIL_EV_COUNT];	/* events that passed, reported or not */
+	__u64 reported[VIGIL_EV_COUNT]; /* records submitted */
+	__u64 truncated;		/* images whose strings were not all looked at */
+	__u64 storage_failed;		/* task storage could not be had */
+};
+ABI_SIZE(struct vigil_counters, 8 + 3 * 128 + 16);
+
+/* Context of the SEC("syscall") program `assign`: a decision for every thread of one process (or one thread). */
+struct vigil_assign {
+	struct vigil_proc_key key;
+	__u32 level; /* enum vigil_level */
+	__u32 pid;   /* 0: all threads; else this one */
+	struct vigil_decision decision; /* rule 0 takes the level's decision away */
+	__u32 appid; /* 0: leave */
+	__s32 result; /* out: threads changed, or -ESRCH when the process is gone */
+};
+ABI_SIZE(struct vigil_assign, 40);
+
+/* --- scheduler: filled in by bpf/sched -------------------------------------------------------------------- */
+
+#endif
