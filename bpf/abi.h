@@ -207,7 +207,7 @@ struct vigil_rule {
 };
 ABI_SIZE(struct vigil_rule, 96);
 
-#define VIGIL_ENV_FILTER_BITS 4096
+#define VIGIL_FILTER_BITS 4096
 #define VIGIL_ARGS_MAX	      64
 
 /* One generation's index, beside the atoms, cands and rules it refers to. */
@@ -215,9 +215,16 @@ struct vigil_index {
 	__u64 prefix_lens[16]; /* by field: bit n set when some PREFIX atom has length n */
 	__u64 suffix_lens[16];
 	__u64 exact_fields; /* bit f: some EXACT atom on field f */
-	__u64 env_filter[VIGIL_ENV_FILTER_BITS / 64]; /* first four bytes of a variable, hashed: see vigil_env_slot() */
+	/*
+	 * Strings that come in dozens are looked at closer only when four of their bytes are known: VIGIL_SLOT of the
+	 * first four (ENV and ENV_VALUE; ARG EXACT and PREFIX) or of the last four (ARG SUFFIX), little endian. So
+	 * patterns on these fields have at least four bytes.
+	 */
+	__u64 env_head[VIGIL_FILTER_BITS / 64];
+	__u64 arg_head[VIGIL_FILTER_BITS / 64];
+	__u64 arg_tail[VIGIL_FILTER_BITS / 64];
 };
-ABI_SIZE(struct vigil_index, 16 * 8 * 2 + 8 + 512);
+ABI_SIZE(struct vigil_index, 16 * 8 * 2 + 8 + 3 * 512);
 
 /* Map `config`, one element, mmapable: written by the daemon, read by every program. */
 struct vigil_config {
@@ -229,7 +236,7 @@ struct vigil_config {
 };
 
 /* Same four bytes, same slot, on both sides. */
-#define VIGIL_ENV_SLOT(first4) (((__u32)(first4) * 2654435761U) >> 20)
+#define VIGIL_SLOT(four) (((__u32)(four) * 2654435761U) >> 20)
 
 /* Map `cgroups`: cgroup id -> what its path says. Children take their parent's entry when they have none. */
 struct vigil_cgroup {
@@ -318,8 +325,32 @@ struct vigil_assign {
 	struct vigil_decision decision; /* rule 0 takes the level's decision away */
 	__u32 appid; /* 0: leave */
 	__s32 result; /* out: threads changed, or -ESRCH when the process is gone */
+	__u64 event_ns; /* the event this answers, for decided_after; 0: now */
 };
-ABI_SIZE(struct vigil_assign, 40);
+ABI_SIZE(struct vigil_assign, 48);
+
+/* Map `snapshot`, one element: what an iterator run is asked for, and what it found. */
+struct vigil_snapshot {
+	__u32 emit_all;	 /* every process, not only those with something to say */
+	__u32 count_only; /* only `classes`: nothing is decided or emitted */
+	__u32 force;	 /* decide even where the parent is not decided yet */
+	__u32 decided;	 /* out: tasks decided in this run */
+	__u32 deferred;	 /* out: tasks that wait for their parent */
+	__u32 tasks;	 /* out: all tasks seen */
+	__u32 classes[16]; /* out: processes by class */
+	__u32 threads[16]; /* out: threads by class */
+};
+ABI_SIZE(struct vigil_snapshot, 24 + 128);
+
+/* What the cgroup iterator writes for each cgroup that some rule speaks of: small, for one read must hold them all. */
+struct vigil_snap_cgroup {
+	__u64 id;
+	__u64 parent;
+	struct vigil_decision decision;
+	__u32 appid;
+	__u32 evidence;
+};
+ABI_SIZE(struct vigil_snap_cgroup, 32);
 
 /* --- scheduler: filled in by bpf/sched -------------------------------------------------------------------- */
 

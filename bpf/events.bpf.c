@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Process and cgroup events: the class is decided here, inside the event, and user space hears only what it must.
+ *
+ * fork    the child starts with its parent's verdict (same image, same class)
+ * exec    names, arguments and environment of the new image are matched; what no rule decides falls to the cgroup, then to
+ *         what the process was before (ancestry)
+ * rename  thread rules
+ * cgroup  a new cgroup is matched by name and takes its parent's entry otherwise; a task that moves takes the new one
+ * exit    told only for processes that user space has heard of
+ *
+ * All run in process context with preemption off (tracepoints on non-RT kernels), so the per-CPU scratch is ours. A verdict
+ * lives in task storage: losing a ring record loses no verdict, only the news of it, which counters->lost_gen makes up for.
+ * Works on kernels without sched_ext.
+ */
+#include "classify.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct vigil_scratch);
+} scratch SEC(".maps");
+
+static __always_inline struct vigil_scratch *scratch_get(void)
+{
+	__u32 zero = 0;
+	return bpf_map_lookup_elem(&scratch, &zero);
+}
+
+static __always_inline void count(struct vigil_counters *c, __u32 kind)
+{
+	if (c)
+		__sync_fetch_and_add(&c->seen[kind & (VIGIL_EV_COUNT - 1)], 1);
+}
+
+static __always_inline void *record_reserve(struct vigil_counters *c, __u32 kind, __u64 size)
+{
+	void *record = bpf_ringbuf_reserve(&events, size, 0);
+
+	if (!c)
+		return record;
+	if (record) {
+		__sync_fetch_and_add(&c->reported[kind & (VIGIL_EV_COUNT - 1)], 1);
+	} else {
+		__sync_fetch_and_add(&c->lost[kind & (VIGIL_EV_COUNT - 1)], 1);
+		__sync_fetch_and_add(&c->lost_gen, 1);
+	}
+	return record;
+}
+
+/*
+ * Tells user space of a task. Adaptive wake-up (flags 0): the reader is woken when it had caught up, never per record.
+ * What is remembered on the leader is that its process was told of, so that its exit will be, too.
+ */
+static __always_inline void tell(struct task_struct *p, struct vigil_task *t, __u32 kind, __u32 flags)
+{
+	struct vigil_counters *c = counters_get();
+	struct vigil_ev_task *ev = record_reserve(c, kind, sizeof(*ev));
+
+	if (!ev)
+		return;
+	task_record(ev, p, &t->v, kind, flags);
+	if (kind == VIGIL_EV_EXEC) {
+		struct vigil_scratch *s = scratch_get();
+		if (s)
+			bpf_probe_read_kernel_str(ev->exe, sizeof(ev->exe), &s->buf[NAME_AT(SLOT_EXE)]);
+	}
+	bpf_ringbuf_submit(ev, 0);
+	t->v.reported = 1;
+}
+
+static __always_inline bool worth_telling(const struct vigil_config *cfg, const struct vigil_task *t, bool changed)
+{
+	return (changed || cfg->stream_all) && t->v.key.tgid != cfg->own_tgid;
+}
+
+SEC("tp_btf/task_newtask")
+int BPF_PROG(on_newtask, struct task_struct *p, __u64 clone_flags)
+{
+	struct vigil_config *cfg = config_get();
+	struct task_struct *parent = bpf_get_current_task_btf();
+	struct vigil_counters *c = counters_get();
+	struct vigil_task *t, *pt;
+	bool thread = clone_flags & CLONE_THREAD, changed;
+	__u64 now, cgroup_id;
+
+	count(c, VIGIL_EV_FORK);
+	if (!cfg || !cfg->enabled)
+		return 0;
+	t = task_create(p);
+	if (!t)
+		return 0;
+	now = bpf_ktime_get_ns();
+	pt = task_get(parent);
+	if (pt)
+		__builtin_memcpy(&t->v, &pt->v, sizeof(t->v));
+	verdict_identify(&t->v, p);
+	t->v.cause = VIGIL_EV_FORK;
+	t->v.event_ns = t->v.decided_ns = now;
+	t->v.reported = 0;
+	if (!thread) {
+		/* A person's word is for the process it was said of; its children inherit it like any verdict. */
+		if (t->v.decision[VIGIL_LEVEL_USER].rule) {
+			t->v.decision[VIGIL_LEVEL_ANCESTRY] = t->v.decision[VIGIL_LEVEL_USER];
+			__builtin_memset(&t->v.decision[VIGIL_LEVEL_USER], 0, sizeof(struct vigil_decision));
+			__builtin_memset(&t->v.decision[VIGIL_LEVEL_IMAGE], 0, sizeof(struct vigil_decision));
+			__builtin_memset(&t->v.decision[VIGIL_LEVEL_THREAD], 0, sizeof(struct vigil_decision));
+		}
+		t->v.inherited_from = t->v.klass != VIGIL_CLASS_REGULAR ? BPF_CORE_READ(parent, tgid) : 0;
+	}
+	/* CLONE_INTO_CGROUP is not announced by cgroup_attach_task. */
+	cgroup_id = task_cgroup_id(p);
+	if (cgroup_id != t->v.cgroup_id)
+		apply_cgroup(&t->v, cgroup_id);
+	changed = verdict_resolve(&t->v, VIGIL_EV_FORK, now);
+	if (worth_telling(cfg, t, changed))
+		tell(p, t, VIGIL_EV_FORK, (changed ? VIGIL_EVF_CHANGED : 0) | (thread ? VIGIL_EVF_THREAD : 0));
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm)
+{
+	__u64 now = bpf_ktime_get_ns(), cgroup_id;
+	struct vigil_config *cfg = config_get();
+	struct vigil_counters *c = counters_get();
+	struct vigil_scratch *s = scratch_get();
+	const char *filename, *interp;
+	struct vigil_task *t;
+	struct mm_struct *mm;
+	__u8 previous;
+	bool changed;
+
+	count(c, VIGIL_EV_EXEC);
+	if (!cfg || !s || !cfg->enabled)
+		return 0;
+	t = task_create(p);
+	if (!t)
+		return 0;
+	verdict_identify(&t->v, p);
+	previous = t->v.klass;
+
+	/* What it was becomes where it comes from. */
+	if (hand_on(&t->v.decision[VIGIL_LEVEL_ANCESTRY], &t->v)) {
+		if (!t->v.inherited_from)
+			t->v.inherited_from = t->v.key.tgid;
+	} else if (t->v.level < VIGIL_LEVEL_CGROUP) {
+		__builtin_memset(&t->v.decision[VIGIL_LEVEL_ANCESTRY], 0, sizeof(struct vigil_decision));
+	}
+
+	cgroup_id = task_cgroup_id(p);
+	apply_cgroup(&t->v, cgroup_id);
+
+	match_reset(s);
+	gather_flags(p);
+	mm = p->mm;
+	if (mm) {
+		gather_exe(s, BPF_CORE_READ(mm, exe_file));
+		scan_strings(s, NULL, VIGIL_FIELD_ARG, BPF_CORE_READ(mm, arg_start), BPF_CORE_READ(mm, arg_end));
+		scan_strings(s, NULL, VIGIL_FIELD_ENV, BPF_CORE_READ(mm, env_start), BPF_CORE_READ(mm, env_end));
+	}
+	filename = BPF_CORE_READ(bprm, filename);
+	interp = BPF_CORE_READ(bprm, interp);
+	if (filename != interp) {
+		/* The chunk area is free again: the path may be long. */
+		long n = bpf_probe_read_kernel_str(s->buf, CHUNK, filename);
+		if (n > 1 && n <= CHUNK) {
+			__u32 base = match_base_name(0, n - 1);
+			match_string(VIGIL_FIELD_SCRIPT, base, n - 1 - base);
+		}
+	}
+	gather_comm(s, p->comm);
+	decide_image(s, &t->v, cfg, previous);
+
+	changed = verdict_resolve(&t->v, VIGIL_EV_EXEC, now);
+	if (t->v.level != VIGIL_LEVEL_ANCESTRY)
+		t->v.inherited_from = 0;
+	if (t->v.truncated && c)
+		__sync_fetch_and_add(&c->truncated, 1);
+	if (worth_telling(cfg, t, changed || (t->v.flags & VIGIL_F_REFINE)))
+		tell(p, t, VIGIL_EV_EXEC, changed ? VIGIL_EVF_CHANGED : 0);
+	return 0;
+}
+
+SEC("tp_btf/task_rename")
+int BPF_PROG(on_rename, struct task_struct *p, const char *comm)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct vigil_config *cfg = config_get();
+	struct vigil_counters *c = counters_get();
+	struct vigil_scratch *s = scratch_get();
+	struct vigil_task *t;
+	bool changed;
+
+	count(c, VIGIL_EV_RENAME);
+	if (!cfg || !s || !cfg->enabled)
+		return 0;
+	/* During exec the facts are half old, half new; on_exec follows. */
+	if (bpf_core_field_exists(p->in_execve) && BPF_CORE_READ_BITFIELD_PROBED(p, in_execve))
+		return 0;
+	t = task_get(p);
+	if (!t)
+		return 0;
+	decide_thread(s, &t->v, comm);
+	changed = verdict_resolve(&t->v, VIGIL_EV_RENAME, now);
+	if (worth_telling(cfg, t, changed)) {
+		struct vigil_ev_task *ev = record_reserve(c, VIGIL_EV_RENAME, sizeof(*ev));
+		if (ev) {
+			task_record(ev, p, &t->v, VIGIL_EV_RENAME, changed ? VIGIL_EVF_CHANGED : 0);
+			bpf_probe_read_kernel_str(ev->comm, sizeof(ev->comm), comm);
+			bpf_ringbuf_submit(ev, 0);
+			t->v.reported = 1;
+		}
+	}
+	return 0;
+}
+
+/* Fires for every thread; the process is gone with the last. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *p)
+{
+	struct vigil_config *cfg = config_get();
+	struct vigil_counters *c = counters_get();
+	struct vigil_task *t;
+	bool reported;
+
+	if (!cfg || !cfg->enabled || BPF_CORE_READ(p, signal, live.counter) > 0)
+		return 0;
+	count(c, VIGIL_EV_EXIT);
+	t = task_get(p);
+	if (!t)
+		return 0;
+	reported = t->v.reported;
+	if (p->group_leader != p) {
+		struct vigil_task *leader = task_get(p->group_leader);
+		if (leader) {
+			t = leader;
+			reported |= leader->v.reported;
+		}
+	}
+	if (worth_telling(cfg, t, reported))
+		tell(p, t, VIGIL_EV_EXIT, 0);
+	return 0;
+}
+
+/* --- cgroups, v2 hierarchy only --------------------------------------------------------------------------- */
+
+static __always_inline bool is_v2(struct cgroup *cgrp)
+{
+	return BPF_CORE_READ(cgrp, root, hierarchy_id) == 0;
+}
+
+static __always_inline void tell_cgroup(struct cgroup *cgrp, const char *path, __u32 kind, const struct vigil_cgroup *entry)
+{
+	struct vigil_counters *c = counters_get();
+	struct vigil_ev_cgroup *ev = record_reserve(c, kind, sizeof(*ev));
+	struct vigil_scratch *s = scratch_get();
+	long n;
+
+	if (!ev)
+		return;
+	ev->hdr.kind = kind;
+	ev->hdr.size = sizeof(*ev);
+	ev->hdr.cpu = bpf_get_smp_processor_id();
+	ev->hdr.at_ns = bpf_ktime_get_ns();
+	ev->id = BPF_CORE_READ(cgrp, kn, id);
+	ev->parent = BPF_CORE_READ(cgrp, self.parent, cgroup, kn, id);
+	ev->flags = 0;
+	ev->path_len = 0;
+	ev->path[0] = 0;
+	if (entry) {
+		__builtin_memcpy(&ev->cgroup, entry, sizeof(*entry));
+		if (entry->decision.rule)
+			ev->flags |= VIGIL_EVF_CHANGED;
+	} else {
+		__builtin_memset(&ev->cgroup, 0, sizeof(ev->cgroup));
+	}
+	n = s ? bpf_probe_read_kernel_str(s->buf, CHUNK, path) : 0;
+	if (n > 1 && n <= CHUNK) {
+		__u32 len = n - 1, skip = len >= VIGIL_PATH_LEN ? len - (VIGIL_PATH_LEN - 1) : 0;
+		ev->path_len = len;
+		bpf_probe_read_kernel_str(ev->path, sizeof(ev->path), path + skip);
+	}
+	bpf_ringbuf_submit(ev, 0);
+}
+
+SEC("tp_btf/cgroup_mkdir")
+int BPF_PROG(on_cgroup_mkdir, struct cgroup *cgrp, const char *path)
+{
+	struct vigil_config *cfg = config_get();
+	struct vigil_counters *c = counters_get();
+	struct vigil_scratch *s = scratch_get();
+	struct vigil_cgroup entry;
+
+	if (!is_v2(cgrp))
+		return 0;
+	count(c, VIGIL_EV_CGROUP_MKDIR);
+	if (!cfg || !s || !cfg->enabled)
+		return 0;
+	decide_cgroup(s, cfg, cgrp, &entry);
+	tell_cgroup(cgrp, path, VIGIL_EV_CGROUP_MKDIR, &entry);
+	return 0;
+}
+
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(on_cgroup_rmdir, struct cgroup *cgrp, const char *path)
+{
+	struct vigil_config *cfg = config_get();
+	struct vigil_counters *c = counters_get();
+	__u64 id;
+
+	if (!is_v2(cgrp))
+		return 0;
+	count(c, VIGIL_EV_CGROUP_RMDIR);
+	id = BPF_CORE_READ(cgrp, kn, id);
+	bpf_map_delete_elem(&cgroups, &id);
+	if (cfg && cfg->enabled)
+		tell_cgroup(cgrp, path, VIGIL_EV_CGROUP_RMDIR, NULL);
+	return 0;
+}
+
+/* One event a migration, with the leader; all its threads have moved when `threadgroup`. */
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(on_cgroup_attach, struct cgroup *dst, const char *path, struct task_struct *leader, bool threadgroup)
+{
+	__u64 now = bpf_ktime_get_ns(), id;
+	struct vigil_config *cfg = config_get();
+	struct vigil_counters *c = counters_get();
+	struct task_struct *p;
+
+	if (!is_v2(dst))
+		return 0;
+	count(c, VIGIL_EV_CGROUP_ATTACH);
+	if (!cfg || !cfg->enabled)
+		return 0;
+	id = BPF_CORE_READ(dst, kn, id);
+	bpf_for_each(task, p, leader, BPF_TASK_ITER_PROC_THREADS) {
+		struct vigil_task *t = task_get(p);
+		bool changed;
+
+		if (!t || (!threadgroup && BPF_CORE_READ(p, pid) != BPF_CORE_READ(leader, pid)))
+			continue;
+		apply_cgroup(&t->v, id);
+		changed = verdict_resolve(&t->v, VIGIL_EV_CGROUP_ATTACH, now);
+		if (BPF_CORE_READ(p, pid) == BPF_CORE_READ(leader, pid) && worth_telling(cfg, t, changed))
+			tell(p, t, VIGIL_EV_CGROUP_ATTACH, changed ? VIGIL_EVF_CHANGED : 0);
+	}
+	return 0;
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is there already: iterators that decide tasks and cgroups which no event has told of, and the program by which the
+ * daemon writes a decision of its own.
+ *
+ * Run after the tracepoints are attached, so nothing falls between. A task whose verdict is of the rule generation in force
+ * is left alone (an event was faster, and knew more); so the same iterators serve at start, after a reload and after lost
+ * records. Parents are decided before their children where pids allow, else the child waits for the next run.
+ *
+ * Only the daemon runs these, one at a time: a single scratch is enough.
+ */
+#include "classify.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct vigil_scratch);
+} snapshot_scratch SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct vigil_snapshot);
+} snapshot SEC(".maps");
+
+struct snapshot_work {
+	struct vigil_verdict parent;
+	struct vigil_ev_task record;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct snapshot_work);
+} snapshot_work SEC(".maps");
+
+static __always_inline struct vigil_scratch *scratch_get(void)
+{
+	__u32 zero = 0;
+	return bpf_map_lookup_elem(&snapshot_scratch, &zero);
+}
+
+/* A script keeps its own name as comm while the executable is the interpreter, and is its second or third argument. */
+static __always_inline void gather_script(struct vigil_scratch *s, struct task_struct *p)
+{
+	char comm[VIGIL_COMM_LEN];
+	int n, i;
+
+	bpf_probe_read_kernel_str(comm, sizeof(comm), p->comm);
+	bpf_for(n, 0, 2) {
+		bool same = s->arg_len[n] > 0;
+
+		bpf_for(i, 0, VIGIL_COMM_LEN - 1) {
+			char c = (__u32)i < s->arg_len[n] ? s->buf[(s->arg_off[n] + i) & BUF_MASK] : 0;
+			if (comm[i] != c)
+				same = false;
+			if (!c || !comm[i])
+				break;
+		}
+		if (same) {
+			match_string(VIGIL_FIELD_SCRIPT, s->arg_off[n], s->arg_len[n]);
+			return;
+		}
+	}
+}
+
+static __always_inline bool copy_verdict(struct vigil_verdict *to, struct task_struct *from, __u32 gen)
+{
+	struct vigil_task *t = bpf_task_storage_get(&tasks, from, 0, 0);
+
+	if (!t || t->v.gen != gen)
+		return false;
+	__builtin_memcpy(to, &t->v, sizeof(*to));
+	return true;
+}
+
+/* Decides one task afresh. False: not yet, its parent comes first. */
+static __always_inline bool decide_task(struct vigil_scratch *s, struct vigil_config *cfg, struct vigil_snapshot *req,
+					struct snapshot_work *work, struct task_struct *p, struct vigil_task *t)
+{
+	struct vigil_decision user = t->v.decision[VIGIL_LEVEL_USER];
+	struct vigil_verdict *parent = &work->parent;
+	struct task_struct *other;
+	struct mm_struct *mm;
+	bool thread, have;
+	__u8 reported = t->v.reported;
+	__u32 pid = BPF_CORE_READ(p, pid);
+
+	thread = pid != BPF_CORE_READ(p, tgid);
+	bpf_rcu_read_lock();
+	other = thread ? p->group_leader : p->real_parent;
+	have = other && copy_verdict(parent, other, cfg->gen);
+	bpf_rcu_read_unlock();
+
+	if (thread && have) {
+		__builtin_memcpy(&t->v, parent, sizeof(t->v));
+		verdict_identify(&t->v, p);
+		t->v.reported = 0;
+		t->v.decision[VIGIL_LEVEL_USER] = user.rule ? user : parent->decision[VIGIL_LEVEL_USER];
+		decide_thread(s, &t->v, p->comm);
+		t->v.event_ns = 0;
+		verdict_resolve(&t->v, VIGIL_EV_SNAPSHOT, bpf_ktime_get_ns());
+		return true;
+	}
+	if (!have && !req->force && pid > 2)
+		return false;
+
+	__builtin_memset(&t->v, 0, sizeof(t->v));
+	verdict_identify(&t->v, p);
+	t->v.reported = reported;
+	t->v.decision[VIGIL_LEVEL_USER] = user;
+	if (have && !thread) {
+		if (hand_on(&t->v.decision[VIGIL_LEVEL_ANCESTRY], parent))
+			t->v.inherited_from = parent->key.tgid;
+		t->v.marks = parent->marks;
+		t->v.appid = parent->appid;
+	}
+	apply_cgroup(&t->v, task_cgroup_id(p));
+
+	match_reset(s);
+	gather_flags(p);
+	mm = p->mm;
+	if (mm && !(p->flags & PF_KTHREAD)) {
+		gather_exe(s, BPF_CORE_READ(mm, exe_file));
+		scan_strings(s, p, VIGIL_FIELD_ARG, BPF_CORE_READ(mm, arg_start), BPF_CORE_READ(mm, arg_end));
+		gather_script(s, p);
+		scan_strings(s, p, VIGIL_FIELD_ENV, BPF_CORE_READ(mm, env_start), BPF_CORE_READ(mm, env_end));
+	}
+	gather_comm(s, p->comm);
+	decide_image(s, &t->v, cfg, have ? parent->klass : VIGIL_CLASS_REGULAR);
+	verdict_resolve(&t->v, VIGIL_EV_SNAPSHOT, bpf_ktime_get_ns());
+	if (t->v.level != VIGIL_LEVEL_ANCESTRY)
+		t->v.inherited_from = 0;
+	return true;
+}
+
+SEC("iter.s/task")
+int snapshot_tasks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *p = ctx->task;
+	struct vigil_config *cfg = config_get();
+	struct vigil_scratch *s = scratch_get();
+	struct vigil_snapshot *req;
+	struct snapshot_work *work;
+	struct vigil_task *t;
+	__u32 zero = 0, flags = 0;
+	bool leader;
+
+	req = bpf_map_lookup_elem(&snapshot, &zero);
+	work = bpf_map_lookup_elem(&snapshot_work, &zero);
+	if (!p || !cfg || !s || !req || !work || (p->flags & PF_EXITING))
+		return 0;
+	req->tasks++;
+	leader = BPF_CORE_READ(p, pid) == BPF_CORE_READ(p, tgid);
+	t = bpf_task_storage_get(&tasks, p, 0, req->count_only ? 0 : BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (t && !req->count_only && t->v.gen != cfg->gen) {
+		__u8 before = t->v.klass;
+
+		if (!decide_task(s, cfg, req, work, p, t)) {
+			req->deferred++;
+			return 0;
+		}
+		req->decided++;
+		if (before != t->v.klass)
+			flags |= VIGIL_EVF_CHANGED;
+	}
+	if (t) {
+		req->threads[t->v.klass & 15]++;
+		if (leader)
+			req->classes[t->v.klass & 15]++;
+	} else {
+		req->threads[0]++;
+		if (leader)
+			req->classes[0]++;
+	}
+	if (!t || req->count_only)
+		return 0;
+
+	/* Told: processes that are not regular or are to be looked at closer; threads only where their name decided. */
+	if (!req->emit_all && t->v.klass == VIGIL_CLASS_REGULAR && !(t->v.flags & VIGIL_F_REFINE))
+		return 0;
+	if (!leader && t->v.level != VIGIL_LEVEL_THREAD)
+		return 0;
+	task_record(&work->record, p, &t->v, VIGIL_EV_SNAPSHOT, flags);
+	if (p->mm)
+		bpf_probe_read_kernel_str(work->record.exe, sizeof(work->record.exe),
+					  BPF_CORE_READ(p, mm, exe_file, f_path.dentry, d_name.name));
+	if (!bpf_seq_write(ctx->meta->seq, &work->record, sizeof(work->record)))
+		t->v.reported = 1;
+	return 0;
+}
+
+/* Parents first, so that a child finds its parent's entry. */
+SEC("iter/cgroup")
+int snapshot_cgroups(struct bpf_iter__cgroup *ctx)
+{
+	struct cgroup *cgrp = ctx->cgroup;
+	struct vigil_config *cfg = config_get();
+	struct vigil_scratch *s = scratch_get();
+	struct vigil_cgroup entry, *old;
+	struct vigil_snap_cgroup out = {};
+	__u64 parent_id;
+
+	if (!cgrp || !cfg || !s || BPF_CORE_READ(cgrp, root, hierarchy_id) != 0)
+		return 0;
+	out.id = BPF_CORE_READ(cgrp, kn, id);
+	old = bpf_map_lookup_elem(&cgroups, &out.id);
+	if (old && old->gen == cfg->gen && old->decision.source != VIGIL_SOURCE_KERNEL)
+		return 0;
+	if (!decide_cgroup(s, cfg, cgrp, &entry)) {
+		if (old)
+			bpf_map_delete_elem(&cgroups, &out.id);
+		return 0;
+	}
+	if (!s->best[VIGIL_LEVEL_CGROUP].rank)
+		return 0; /* as its parent */
+	parent_id = BPF_CORE_READ(cgrp, self.parent, cgroup, kn, id);
+	out.parent = parent_id;
+	out.decision = entry.decision;
+	out.appid = entry.appid;
+	out.evidence = entry.evidence;
+	bpf_seq_write(ctx->meta->seq, &out, sizeof(out));
+	return 0;
+}
+
+/* The daemon's and a person's decisions: one level of every thread of a process, or of one thread. */
+SEC("syscall")
+int assign(struct vigil_assign *ctx)
+{
+	struct task_struct *leader, *p;
+	__u64 now = bpf_ktime_get_ns();
+	__u32 level = ctx->level;
+	int n = 0;
+
+	ctx->result = -3; /* ESRCH */
+	if (level >= VIGIL_LEVEL_COUNT)
+		return 0;
+	leader = bpf_task_from_pid(ctx->key.tgid);
+	if (!leader)
+		return 0;
+	if (BPF_CORE_READ(leader, group_leader, start_boottime) != ctx->key.start_ns) {
+		bpf_task_release(leader);
+		return 0;
+	}
+	bpf_rcu_read_lock();
+	bpf_for_each(task, p, leader, BPF_TASK_ITER_PROC_THREADS) {
+		struct vigil_task *t;
+
+		if (ctx->pid && BPF_CORE_READ(p, pid) != ctx->pid)
+			continue;
+		t = bpf_task_storage_get(&tasks, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		if (!t)
+			continue;
+		if (!t->v.key.tgid)
+			verdict_identify(&t->v, p);
+		if (level < VIGIL_LEVEL_COUNT)
+			t->v.decision[level] = ctx->decision;
+		if (ctx->appid)
+			t->v.appid = ctx->appid;
+		if (verdict_resolve(&t->v, VIGIL_EV_ASSIGN, ctx->event_ns ? ctx->event_ns : now))
+			t->v.reported = 1;
+		n++;
+	}
+	bpf_rcu_read_unlock();
+	bpf_task_release(leader);
+	ctx->result = n;
+	return 0;
+}
+
+char _license[] SEC("license") = "GPL";
