@@ -43,15 +43,15 @@ class StreamServer {
   struct Handlers {
     // The descriptor is lent for the call, for questions SO_PEERCRED does not answer. False turns the client
     // away.
-    std::function<bool(ClientId, const PeerCredentials&, int fd)> connected;
+    std::function<bool(ClientId, const PeerCredentials&, int fd)> connected = {};
     // Without the newline (and without a carriage return before it).
-    std::function<void(ClientId, std::string_view line)> line;
+    std::function<void(ClientId, std::string_view line)> line = {};
     // A line longer than the limit was begun; what there is of it, up to its newline, is discarded.
-    std::function<void(ClientId)> overlong;
+    std::function<void(ClientId)> overlong = {};
     // All that waited has been sent.
-    std::function<void(ClientId)> drained;
+    std::function<void(ClientId)> drained = {};
     // Also after close(); not for clients that `connected` refused.
-    std::function<void(ClientId)> closed;
+    std::function<void(ClientId)> closed = {};
   };
 
   StreamServer();
