@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "wire/reports.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace vigil::wire {
+
+namespace {
+
+using nlohmann::json;
+
+template <typename T>
+json or_null(const std::optional<T>& value) {
+  return value ? json(*value) : json(nullptr);
+}
+
+json text_or_null(std::string_view text) {
+  return text.empty() ? json(nullptr) : json(text);
+}
+
+}  // namespace
+
+json to_json(const StatusReport& report) {
+  json classes = json::object();
+  for (const auto& count : report.classes)
+    classes[std::string(to_string(count.klass))] = {{"processes", count.processes},
+                                                    {"tasks", or_null(count.tasks)}};
+  json events = json::object();
+  std::uint64_t lost = 0;
+  for (const auto& count : report.events) {
+    events[count.event] = {{"seen", count.seen}, {"reported", count.reported}, {"lost", count.lost}};
+    lost += count.lost;
+  }
+  json ejections = json::array();
+  for (const auto& each : report.ejections)
+    ejections.push_back({{"t_ns", each.t_ns},
+                         {"ops", each.ops},
+                         {"reason", each.reason},
+                         {"message", text_or_null(each.message)}});
+  json profile = nullptr;
+  if (report.profile) profile = {{"name", report.profile->name}, {"why", report.profile->why}};
+  return {{"version", report.version},
+          {"pid", report.pid},
+          {"mode", report.mode},
+          {"requested_mode", report.requested_mode},
+          {"ops", or_null(report.ops)},
+          {"why_not_more", or_null(report.why_not_more)},
+          {"returns_at_ns", or_null(report.returns_at_ns)},
+          {"now_ns", report.now_ns},
+          {"uptime_ns", report.now_ns - report.started_ns},
+          {"ready_after_ns", report.ready_after_ns},
+          {"tuning", {{"mode", to_string(report.tuning)}, {"in_force", to_string(report.tuning_in_force)}}},
+          {"classes", std::move(classes)},
+          {"events", std::move(events)},
+          {"lost", lost},
+          {"resyncs", report.resyncs},
+          {"ejections", std::move(ejections)},
+          {"profile", std::move(profile)},
+          {"rules", {{"count", report.rules}, {"files", report.rule_files}}},
+          {"degraded", report.degraded},
+          {"simulated", report.simulated}};
+}
+
+json to_json(const ExplainReport& report) {
+  return {{"pid", report.pid},
+          {"tgid", report.tgid},
+          {"ppid", report.ppid},
+          {"comm", report.comm},
+          {"class", to_string(report.klass)},
+          {"kind", or_null(report.kind)},
+          {"source", report.source},
+          {"rule", or_null(report.rule)},
+          {"evidence", report.evidence},
+          {"level", or_null(report.level)},
+          {"event", or_null(report.event)},
+          {"event_ns", or_null(report.event_ns)},
+          {"decided_after_ns", or_null(report.decided_after_ns)},
+          {"inherited_from", or_null(report.inherited_from)},
+          {"profile", or_null(report.profile)},
+          {"steam_appid", or_null(report.steam_appid)},
+          {"cgroup", or_null(report.cgroup)},
+          {"tasks", or_null(report.tasks)},
+          {"cpu_preference", or_null(report.cpu_preference)},
+          {"truncated", report.truncated}};
+}
+
+json to_json(const VerdictLine& line) {
+  return {{"event", "verdict"},
+          {"t_ns", line.t_ns},
+          {"pid", line.pid},
+          {"tgid", line.tgid},
+          {"comm", line.comm},
+          {"class", to_string(line.klass)},
+          {"kind", text_or_null(line.kind)},
+          {"rule", text_or_null(line.rule)},
+          {"source", line.source},
+          {"decided_after_ns", or_null(line.decided_after_ns)}};
+}
+
+}  // namespace vigil::wire

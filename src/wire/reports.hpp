@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// What the daemon answers and streams, as values, and their JSON. Fields are those of README.md here; an
+// empty optional is null: unknown, or not so. Pure.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/workload_class.hpp"
+#include "wire/protocol.hpp"
+
+namespace vigil::wire {
+
+struct StatusReport {
+  struct ClassCount {
+    WorkloadClass klass = WorkloadClass::regular;
+    std::uint64_t processes = 0;
+    std::optional<std::uint64_t> tasks = {};
+  };
+  struct EventCount {
+    std::string event = {};  // "exec", "fork", …
+    std::uint64_t seen = 0;
+    std::uint64_t reported = 0;
+    std::uint64_t lost = 0;
+  };
+  struct Ejection {
+    std::uint64_t t_ns = 0;
+    std::string ops = {};
+    std::string reason = {};   // one sentence
+    std::string message = {};  // the kernel's own words, may be empty
+  };
+  struct Profile {
+    std::string name = {};
+    std::string why = {};
+  };
+
+  std::string version = {};
+  std::uint32_t pid = 0;
+  std::string mode = {};                            // "schedule" or "observe": what is done now
+  std::string requested_mode = {};                  // "auto", "schedule" or "observe": what was asked for
+  std::optional<std::string> ops = {};              // as in /sys/kernel/sched_ext/root/ops
+  std::optional<std::string> why_not_more = {};     // why it observes though more was asked for
+  std::optional<std::uint64_t> returns_at_ns = {};  // when an ejected scheduler is to come back
+  std::uint64_t now_ns = 0;
+  std::uint64_t started_ns = 0;
+  std::uint64_t ready_after_ns = 0;        // from start to ready
+  Mode tuning = Mode::automatic;           // what a person chose
+  Mode tuning_in_force = Mode::automatic;  // what it comes to now
+  std::vector<ClassCount> classes = {};
+  std::vector<EventCount> events = {};
+  std::uint64_t resyncs = 0;  // times the process table was read anew after a loss
+  std::vector<Ejection> ejections = {};
+  std::optional<Profile> profile = {};
+  std::uint64_t rules = 0;
+  std::vector<std::string> rule_files = {};
+  std::vector<std::string> degraded = {};  // sentences: what is missing, what still works, what to do
+  bool simulated = false;
+};
+
+struct ExplainReport {
+  std::uint32_t pid = 0;
+  std::uint32_t tgid = 0;
+  std::uint32_t ppid = 0;
+  std::string comm = {};
+  WorkloadClass klass = WorkloadClass::regular;
+  std::optional<std::string> kind = {};
+  std::string source = "kernel";  // "kernel", "daemon" or "user"
+  std::optional<std::string> rule = {};
+  std::vector<std::string> evidence = {};
+  std::optional<std::string>
+      level;  // which link of the chain decided: "user", "thread", "image", "cgroup", "ancestry"
+  std::optional<std::string> event = {};  // what made the last change
+  std::optional<std::uint64_t> event_ns = {};
+  std::optional<std::uint64_t> decided_after_ns = {};
+  std::optional<std::uint32_t> inherited_from = {};
+  std::optional<std::string> profile = {};
+  std::optional<std::uint32_t> steam_appid = {};
+  std::optional<std::string> cgroup = {};
+  std::optional<std::uint32_t> tasks = {};
+  std::optional<std::string> cpu_preference = {};  // cpulist
+  // Strings of the image that were not looked at, so that evidence may be incomplete.
+  std::uint32_t truncated = 0;
+};
+
+struct VerdictLine {
+  std::uint64_t t_ns = 0;
+  std::uint32_t pid = 0;
+  std::uint32_t tgid = 0;
+  std::string_view comm = {};
+  WorkloadClass klass = WorkloadClass::regular;
+  std::string_view kind = {};  // empty: none
+  std::string_view rule = {};  // empty: none
+  std::string_view source = "kernel";
+  std::optional<std::uint64_t> decided_after_ns = {};
+};
+
+nlohmann::json to_json(const StatusReport& report);
+nlohmann::json to_json(const ExplainReport& report);
+nlohmann::json to_json(const VerdictLine& line);
+
+}  // namespace vigil::wire
