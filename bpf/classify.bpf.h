@@ -122,8 +122,10 @@ static __always_inline void scan_strings(struct vigil_scratch *s, struct task_st
 			return;
 		if (!used && size == CHUNK) {
 			/* One string fills the chunk: match its beginning, then look for its end. */
-			if (!s->skip)
-				match_one(field, 0, CHUNK);
+			if (!s->skip && field == VIGIL_FIELD_ENV)
+				match_env(0, CHUNK);
+			else if (!s->skip)
+				match_arg(0, CHUNK);
 			s->skip = 1;
 			used = CHUNK;
 		}

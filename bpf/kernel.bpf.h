@@ -64,6 +64,23 @@ enum {
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+/*
+ * A loop that the verifier follows without unrolling and the JIT runs without a call: the instruction (since 6.9) ends it
+ * after eight million rounds, which no loop here gets near. Twice as fast as bpf_for() where the body is a few
+ * instructions. Nothing is known of the counter's range inside, so mask what it indexes.
+ */
+#define can_loop                                                                                                   \
+	({                                                                                                         \
+		__label__ out, next;                                                                               \
+		bool again = true;                                                                                 \
+		asm volatile goto("may_goto %l[out]" : : : : out);                                                 \
+		goto next;                                                                                         \
+	out:                                                                                                       \
+		again = false;                                                                                     \
+	next:;                                                                                                     \
+		again;                                                                                             \
+	})
+
 #ifndef barrier_var
 #define barrier_var(var) asm volatile("" : "+r"(var))
 #endif

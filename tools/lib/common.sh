@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Words the scripts of tools/ share. Sourced with $root set.
+
+die() {
+  echo "tools/dev: $*" >&2
+  exit 1
+}
+
+note() { echo "tools/dev: $*" >&2; }
+
+need_root() { # need_root REASON COMMAND
+  [ "$(id -u)" = 0 ] || die "'$2' $1, which needs root: sudo tools/dev $2"
+}
+
+# What makes files in the checkout runs as its owner, so that `sudo tools/dev` leaves nothing of root's behind.
+as_owner() {
+  local owner
+  owner=$(stat -c %U "$root")
+  if [ "$(id -u)" = 0 ] && [ "$owner" != root ] && [ "$owner" != UNKNOWN ]; then
+    runuser -u "$owner" -- "$@"
+  else
+    "$@"
+  fi
+}
+
+give_to_owner() {
+  [ "$(id -u)" != 0 ] || chown -R --reference="$root" "$1"
+}
+
+log_file() { echo "${TMPDIR:-/tmp}/vigil-$1-$(id -u).log"; }
+
+# The newest installed version of a clang tool: `newest clang-tidy` → clang-tidy-19. 14 and older format differently.
+newest() {
+  local version
+  for version in 22 21 20 19; do
+    command -v "$1-$version" && return
+  done
+  command -v "$1" || die "$1 is missing; tools/dev lint installs it with sudo"
+}

@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""The scheduler at work in a guest: a demonstration, or a command of the user's with the scheduler attached.
+
+usage: demo.py --build DIR [--kernel VERSION] [--shape SHAPE] [--for SECONDS] [-- COMMAND...]
+"""
+
+import argparse
+import pathlib
+import sys
+
+from cache import Missing
+from guest import Guest
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/dev vm")
+    parser.add_argument("--build", required=True, type=pathlib.Path)
+    parser.add_argument("--kernel", default="7.3")
+    parser.add_argument("--shape", default="2ccd")
+    parser.add_argument("--for", dest="seconds", type=int, default=10)
+    parser.add_argument("command", nargs="*")
+    arguments = parser.parse_args()
+
+    what = " ".join(arguments.command) if arguments.command else (HERE / "demo.sh").read_text()
+    try:
+        guest = Guest(kernel=arguments.kernel, shape=arguments.shape, memory="2G",
+                      programs=[arguments.build / name for name in ("scx_vigil", "vigilctl")],
+                      files={"/usr/share/vigil/rules.d": ROOT / "tools/rules.d", "/vigil/lib": ROOT / "tests/vm/lib"},
+                      environment={"SECONDS_OF_LOAD": arguments.seconds})
+        result = guest.run((HERE / "start.sh").read_text() + what, time_limit=600 + 4 * arguments.seconds,
+                           on_output=lambda text: print(text, end="", flush=True))
+    except Missing as missing:
+        sys.exit(f"tools/dev: {missing}")
+    if result.died:
+        print("\n".join(result.console.splitlines()[-30:]), file=sys.stderr)
+    return result.status
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
