@@ -17,9 +17,8 @@ import sys
 import tempfile
 
 HEADER_GROUPS = {
-    "std": ["[a-z_]*"],  # no dot, no slash: <vector>, <cstdint>
+    "std": ["[a-z_]*", "tl/expected.hpp"],  # no dot, no slash: <vector>, <cstdint>; and C++23's expected as a library
     "libc": ["*.h", "sys/*.h", "linux/*.h", "netinet/*.h", "arpa/*.h", "asm/*.h"],
-    "expected": ["tl/expected.hpp"],
     "libuv": ["uv.h"],
     "spdlog": ["spdlog/*", "fmt/*"],
     "libbpf": ["bpf/*.h"],
@@ -88,7 +87,7 @@ def header_group(header):
             continue
         if group == "libc" and "/" in header and not header.startswith(("sys/", "linux/", "netinet/", "arpa/", "asm/")):
             continue
-        if group == "std" and ("." in header or "/" in header):
+        if group == "std" and header not in patterns and ("." in header or "/" in header):
             continue
         if any(fnmatch.fnmatch(header, pattern) for pattern in patterns):
             return group
