@@ -352,6 +352,114 @@ struct vigil_snap_cgroup {
 };
 ABI_SIZE(struct vigil_snap_cgroup, 32);
 
-/* --- scheduler: filled in by bpf/sched -------------------------------------------------------------------- */
+/* --- scheduler ----------------------------------------------------------------------------------------- */
+
+/* How far a task may push others aside. A task asks a CPU to reschedule only where the one that runs is below it. */
+enum vigil_urgency {
+	VIGIL_URGENCY_BACKGROUND = 0, /* batch, ai, and whatever was seen to burn CPU: never asks */
+	VIGIL_URGENCY_NORMAL = 1,	    /* never asks */
+	VIGIL_URGENCY_PROMPT = 2,	    /* games, desktops, and the unknown that sleep often and run briefly */
+	VIGIL_URGENCY_URGENT = 3,	    /* audio, input, compositor */
+};
+
+enum vigil_sched_class_flags {
+	VIGIL_SCHED_FORGIVE = 1 << 0, /* what it used beyond its share is forgotten when it sleeps */
+	VIGIL_SCHED_JUDGE = 1 << 1,   /* behaviour (bursts) may move its urgency up or down */
+};
+
+/* What a class means to the scheduler. See bpf/README.md for who gains and who loses by each number. */
+struct vigil_sched_class {
+	__u32 share;	  /* service relative to `regular`; 1024 = the same */
+	__u32 request_us; /* service asked for at a time: shorter = earlier deadline, more switches */
+	__u32 credit_us;  /* how far behind the clock a sleeper may come back */
+	__u8 urgency;	  /* enum vigil_urgency */
+	__u8 flags;	  /* enum vigil_sched_class_flags */
+	__u16 pad;
+};
+ABI_SIZE(struct vigil_sched_class, 16);
+
+/* Map `sched_tunables`, one element, mmapable: written by the daemon at any time, read by every decision. */
+struct vigil_sched_tunables {
+	struct vigil_sched_class classes[VIGIL_CLASS_COUNT];
+	__u32 lease_us;	      /* longest run while nobody with an earlier deadline waits */
+	__u32 wait_bound_us;  /* no deadline lies further ahead than the clock moves in this time */
+	__u32 short_burst_us; /* average run below this: prompt; a task above 8 times this: background */
+	__u32 guard_us;	      /* what runs is left alone this long before a PROMPT task may ask */
+	__u32 balance_us;     /* how often a CPU compares its LLC's load with another's; 0 never */
+	__u32 steer;	      /* 1: games to the V-Cache LLC, background off it while they run */
+};
+ABI_SIZE(struct vigil_sched_tunables, 16 * VIGIL_CLASS_COUNT + 24);
+
+#define VIGIL_SCHED_MAX_CPUS 1024
+#define VIGIL_SCHED_MAX_LLCS 64
+
+enum vigil_sched_cpu_flags {
+	VIGIL_CPU_VCACHE = 1 << 0,
+	VIGIL_CPU_EFFICIENT = 1 << 1, /* an E-core */
+};
+
+/* Map `sched_topology`, by CPU number: written before the scheduler is attached. */
+struct vigil_sched_cpu_info {
+	__u16 llc; /* dense index */
+	__u16 flags;
+	__u32 core; /* dense index: equal for SMT siblings */
+	__u32 capacity; /* 1024 = the fastest */
+	__u32 rank;	/* larger is faster, 0 unknown */
+};
+ABI_SIZE(struct vigil_sched_cpu_info, 16);
+
+#define VIGIL_SCHED_WAIT_BUCKETS 20 /* bucket n: waited [2^n, 2^(n+1)) microseconds; 0 holds all below 2 */
+
+/* Map `sched_stats`, by CPU number, mmapable: each CPU writes its own, readers add them up. */
+struct vigil_sched_stats {
+	__u64 switches;	     /* a task began to run */
+	__u64 direct;	     /* sent to an idle CPU at wake-up */
+	__u64 queued;	     /* went through an LLC's queue */
+	__u64 pinned;	     /* went through one CPU's queue */
+	__u64 kthreads;	     /* per-CPU kernel threads sent straight to their CPU */
+	__u64 kept;	     /* a running task went on, its deadline being the earliest */
+	__u64 moved_cpu;     /* began to run on another CPU of the same LLC */
+	__u64 moved_llc;     /* ... on another LLC */
+	__u64 stolen;	     /* taken from another LLC's queue by a CPU that had nothing */
+	__u64 balanced;	     /* taken from another LLC's queue to even out load */
+	__u64 kicks;	     /* CPUs asked to reschedule for a prompt or urgent task */
+	__u64 yielded;	     /* a tick ended a lease because someone with an earlier deadline waited */
+	__u64 no_storage;    /* decisions without task storage: neutral values were used */
+	__u64 steered;	     /* gaming tasks sent to the V-Cache LLC */
+	__u64 spilled;	     /* gaming tasks that found no room there */
+	__u64 class_runs[VIGIL_CLASS_COUNT]; /* switches by class */
+	__u64 class_ns[VIGIL_CLASS_COUNT];   /* run time by class */
+	__u64 wait[VIGIL_CLASS_COUNT][VIGIL_SCHED_WAIT_BUCKETS]; /* from wake-up to running */
+};
+ABI_SIZE(struct vigil_sched_stats, 8 * (15 + 2 * VIGIL_CLASS_COUNT + VIGIL_CLASS_COUNT * VIGIL_SCHED_WAIT_BUCKETS));
+
+enum vigil_sched_state {
+	VIGIL_SCHED_STARTED = 1,
+	VIGIL_SCHED_STOPPED = 2, /* kind says how: taken down by its owner, SysRq-S, an error */
+};
+
+/* SCHED */
+struct vigil_ev_sched {
+	struct vigil_ev_hdr hdr;
+	__u32 state; /* enum vigil_sched_state */
+	__u32 kind;  /* enum scx_exit_kind of the running kernel; 0 when started */
+	__s64 exit_code;
+	char reason[128];
+};
+ABI_SIZE(struct vigil_ev_sched, 16 + 16 + 128);
+
+#define VIGIL_SCHED_DUMP_LEN 16384
+
+/* Map `sched_exit`, one element, mmapable: why the scheduler ended. kind 0: it has not. */
+struct vigil_sched_exit {
+	__u32 kind;
+	__u32 pad;
+	__s64 exit_code;
+	char reason[128];
+	char message[1024];
+	char dump[VIGIL_SCHED_DUMP_LEN];
+};
+ABI_SIZE(struct vigil_sched_exit, 16 + 128 + 1024 + VIGIL_SCHED_DUMP_LEN);
+
 
 #endif

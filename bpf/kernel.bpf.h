@@ -93,6 +93,7 @@ enum {
 
 #define SCHED_FIFO     1
 #define SCHED_RR       2
+#define SCHED_IDLE     5
 #define SCHED_DEADLINE 6
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -172,9 +173,28 @@ struct linux_binprm {
 	const char *interp;   /* differs from filename when filename is a script */
 };
 
+struct cpumask {
+	unsigned long bits[1]; /* NR_CPUS of them; never indexed here */
+};
+
+/* First member as in the kernel: a bpf_cpumask may be given where a cpumask is asked for. */
+struct bpf_cpumask {
+	struct cpumask cpumask;
+};
+
+struct sched_ext_entity {
+	u32 flags;
+	u64 slice;
+	u64 dsq_vtime;
+};
+
 struct task_struct {
 	unsigned int flags;
 	int static_prio;
+	int nr_cpus_allowed;
+	const struct cpumask *cpus_ptr;
+	unsigned short migration_disabled;
+	struct sched_ext_entity scx;
 	unsigned int policy;
 	struct mm_struct *mm;
 	unsigned in_execve : 1;

@@ -1,12 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The scheduler's part of a task's storage. Only bpf/sched*.bpf.* reads or writes it.
+ * What the scheduler remembers of a task, in its storage (map `tasks`) behind the verdict.
+ *
+ * Written by the scheduler's operations of that very task, which the kernel orders (runqueue lock); nobody else
+ * writes it.
  */
 #ifndef VIGIL_SCHED_TASK_H
 #define VIGIL_SCHED_TASK_H
 
+enum vigil_sched_task_flags {
+	VIGIL_ST_PLACED = 1 << 0, /* has a vtime */
+};
+
 struct vigil_sched_task {
-	__u64 reserved[16];
+	__u64 vtime;	/* service received, by share, on the clock of `llc` */
+	__u64 deadline; /* when the present request is due; 0: to be set */
+	__u64 since;	/* accounted up to here while running, ns */
+	__u64 woken_at; /* 0: not waiting since a wake-up */
+	__u64 burst;	/* run time since the last voluntary sleep */
+	__u32 average;	/* moving average of bursts, ns */
+	__u32 weight;	/* of its nice value */
+	__u32 share;	/* weight and class together, as counted in */
+	__u32 counted;	/* what it adds to its LLC's load now */
+	__u32 request;	/* ns */
+	__u16 llc;
+	__u16 cpu;	/* where it ran last */
+	__u8 urgency;
+	__u8 behaviour; /* enum vigil_behaviour */
+	__u8 klass;	/* the class share and urgency were made of */
+	__u8 flags;
+	__u32 pad;
 };
 
 #endif

@@ -1,0 +1,548 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Vigil's scheduler: earliest virtual deadline first, per last-level cache.
+ *
+ * Clock. Each LLC has one. A nanosecond of service given there moves it by 1/load, load being the sum of the shares of
+ * everything runnable there; so it shows what a task with share one that never sleeps would have received. A task's
+ * share is its nice value's weight times its class's. Its vtime grows by 1/share for each nanosecond it runs.
+ *
+ * Deadline. A task asks for `request` ns of service at a time, due at vtime + request/share. The queue of an LLC is
+ * ordered by deadline. When the request has been served, a new one is made; until then the deadline stays, also across
+ * preemption. Over time each gets service in proportion to its share, whatever its requests are: a short request buys
+ * an earlier deadline at the price of more switches, nothing else.
+ *
+ * Sleep. Who comes back starts at most `credit` behind the clock (so that a long sleep is no licence), and at most
+ * `bound` ahead; some classes are forgiven what they had too much.
+ *
+ * Class. Share, request, credit and urgency come from a table by class (tunables). No class has a queue of its own and none
+ * is absolutely first: a wrong class is a small error.
+ *
+ * No starvation. A deadline is never further ahead than the clock moves in wait_bound while all CPUs are busy, and the clock
+ * moves whenever anything runs. So every queued task becomes the earliest within about that time.
+ *
+ * CPU. A wake-up takes an idle CPU if there is one (the one before, a whole idle core, the same LLC, any) and goes there
+ * without queueing. Otherwise it is queued; if it is urgent, a CPU that runs something less urgent is asked to
+ * reschedule. A CPU that needs work takes the earliest of: its LLC's queue, its own queue (tasks that may run nowhere
+ * else), the task it was running. If there is nothing it takes from other LLCs, and now and then it does so to even
+ * out load.
+ *
+ * Behaviour. Tasks of unknown purpose are prompt when they sleep after short bursts and background when they keep
+ * running; see policy/burst.h.
+ *
+ * Files: sched_maps (state), sched_account (who had what), sched_place (where), policy/ (arithmetic).
+ */
+#include "sched_maps.bpf.h"
+#include "sched_account.bpf.h"
+#include "sched_place.bpf.h"
+
+char _license[] SEC("license") = "GPL";
+
+#define EARLIEST_NONE (1ULL << 63) /* added to a clock: later than any deadline */
+
+/* --- wake-up ----------------------------------------------------------------------------------------------- */
+
+s32 BPF_STRUCT_OPS(vigil_select_cpu, struct task_struct *p, s32 prev_cpu, u64 wake_flags)
+{
+	struct vigil_sched_tunables *tun = tunables();
+	s32 cpu = pick_idle(p, prev_cpu, wake_flags);
+
+	if (cpu < 0 || !tun)
+		return prev_cpu;
+	dsq_insert(p, SCX_DSQ_LOCAL, (u64)tun->lease_us * 1000, 0);
+	count(direct);
+	return cpu;
+}
+
+/* p wants to run, on the runqueue of the CPU chosen for it. Comes before enqueue(), and also when that is skipped. */
+void BPF_STRUCT_OPS(vigil_runnable, struct task_struct *p, u64 enq_flags)
+{
+	struct vigil_sched_tunables *tun = tunables();
+	struct vigil_task *task = task_of(p);
+	struct cpu *cpu = cpu_of(scx_bpf_task_cpu(p));
+	struct vigil_sched_class *class;
+	struct vigil_sched_task *t;
+	struct llc *llc;
+	u32 klass;
+
+	if (!task || !cpu || !tun)
+		return;
+	llc = llc_of(cpu->llc);
+	if (!llc)
+		return;
+	t = &task->sched;
+	refresh(p, task, tun);
+	if (t->llc != cpu->llc)
+		move_llc(t, llc, cpu->llc);
+	recount(llc, t, t->share);
+	klass = t->klass;
+	if (klass >= VIGIL_CLASS_COUNT)
+		return;
+	class = &tun->classes[klass];
+	if (!(t->flags & VIGIL_ST_PLACED)) {
+		t->flags |= VIGIL_ST_PLACED;
+		t->vtime = llc->clock;
+	} else {
+		t->vtime = vigil_rejoin(t->vtime, llc->clock, (u64)class->credit_us * 1000, bound_of(llc, tun),
+					class->flags & VIGIL_SCHED_FORGIVE);
+	}
+	if (enq_flags & SCX_ENQ_WAKEUP) {
+		t->deadline = 0;
+		t->woken_at = now_ns();
+	}
+}
+
+/* p no longer wants to run, or its attributes change (then runnable() follows). */
+void BPF_STRUCT_OPS(vigil_quiescent, struct task_struct *p, u64 deq_flags)
+{
+	struct vigil_sched_tunables *tun = tunables();
+	struct vigil_task *task = task_of(p);
+	struct vigil_sched_task *t;
+	struct llc *llc;
+
+	if (!task || !tun)
+		return;
+	t = &task->sched;
+	llc = llc_of(t->llc);
+	if (llc)
+		recount(llc, t, 0);
+	if (deq_flags & SCX_DEQ_SLEEP) {
+		t->average = vigil_burst_average(t->average, t->burst, tun->short_burst_us * 1000);
+		t->burst = 0;
+	}
+}
+
+/* --- queues ------------------------------------------------------------------------------------------------ */
+
+void BPF_STRUCT_OPS(vigil_enqueue, struct task_struct *p, u64 enq_flags)
+{
+	struct vigil_sched_tunables *tun = tunables();
+	struct vigil_task *task = task_of(p);
+	s32 here = scx_bpf_task_cpu(p);
+	struct cpu *cpu = cpu_of(here);
+	struct vigil_sched_task *t;
+	struct llc *llc;
+	bool pinned = is_pinned(p);
+	u64 lease, key;
+	s32 target;
+
+	if (!cpu || !tun)
+		return;
+	llc = llc_of(cpu->llc);
+	if (!llc)
+		return;
+	lease = (u64)tun->lease_us * 1000;
+
+	/* A kernel thread that serves this CPU: at once, ahead of all. If it keeps on running it queues like others. */
+	if (pinned && (p->flags & PF_KTHREAD) && (enq_flags & SCX_ENQ_WAKEUP)) {
+		dsq_insert(p, SCX_DSQ_LOCAL, lease, SCX_ENQ_PREEMPT);
+		count(kthreads);
+		return;
+	}
+
+	if (task) {
+		t = &task->sched;
+		if (request_served(t))
+			renew(p, task, llc, tun);
+		key = t->deadline;
+	} else {
+		key = llc->clock;
+		count(no_storage);
+	}
+
+	if (pinned) {
+		dsq_insert_vtime(p, CPU_DSQ + here, lease, key, enq_flags);
+		count(pinned);
+	} else {
+		dsq_insert_vtime(p, cpu->llc, lease, key, enq_flags);
+		count(queued);
+	}
+
+	/* It was not a wake-up, so nobody has looked for an idle CPU. */
+	if (!(enq_flags & SCX_ENQ_WAKEUP)) {
+		if (!pinned) {
+			target = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+			if (target >= 0)
+				scx_bpf_kick_cpu(target, SCX_KICK_IDLE);
+		}
+		return;
+	}
+	if (!task || task->sched.urgency < VIGIL_URGENCY_PROMPT)
+		return;
+	t = &task->sched;
+	if (pinned)
+		target = cpu->urgency < t->urgency ? here : -1;
+	else
+		target = pick_victim(p, t, llc, here);
+	if (target >= 0) {
+		scx_bpf_kick_cpu(target, SCX_KICK_PREEMPT);
+		count(kicks);
+	}
+}
+
+/* Evens out load between LLCs: takes the other's earliest if that leaves both more equal. */
+static __always_inline bool balance(struct llc *llc, struct cpu *cpu, u64 now, struct vigil_sched_tunables *tun)
+{
+	struct llc *peer;
+	u32 other;
+
+	if (!tun->balance_us || vigil_before(now, llc->balance_at))
+		return false;
+	llc->balance_at = now + (u64)tun->balance_us * 1000;
+	other = cpu->next_peer + 1;
+	if (other >= nr_llcs)
+		other = 0;
+	cpu->next_peer = other;
+	if (other == cpu->llc)
+		return false;
+	peer = llc_of(other);
+	if (!peer || !vigil_move_evens(llc->load, llc->cpus, peer->load, peer->cpus, VIGIL_SHARE_ONE))
+		return false;
+	return dsq_take(other);
+}
+
+static __always_inline bool steal(u32 own)
+{
+	u32 i, other = own;
+
+	bpf_for(i, 1, nr_llcs) {
+		if (++other >= nr_llcs)
+			other = 0;
+		if (dsq_take(other))
+			return true;
+	}
+	return false;
+}
+
+/* This CPU needs something to run. prev, if it still wants to, goes on when nothing is taken here. */
+void BPF_STRUCT_OPS(vigil_dispatch, s32 here, struct task_struct *prev)
+{
+	struct vigil_sched_tunables *tun = tunables();
+	struct cpu *cpu = cpu_of(here);
+	struct vigil_task *task;
+	struct llc *llc;
+	bool runs_on = false, own;
+	u64 now, none, key_prev, key_own, key_llc;
+
+	if (!cpu || !tun)
+		return;
+	llc = llc_of(cpu->llc);
+	if (!llc)
+		return;
+	now = now_ns();
+	none = llc->clock + EARLIEST_NONE;
+	key_prev = none;
+	if (prev && (prev->scx.flags & SCX_TASK_QUEUED)) {
+		runs_on = true;
+		task = task_of(prev);
+		if (task) {
+			charge(&task->sched, llc, now);
+			if (request_served(&task->sched))
+				renew(prev, task, llc, tun);
+			key_prev = task->sched.deadline;
+		}
+	}
+	own = scx_bpf_dsq_nr_queued(CPU_DSQ + here) > 0;
+	if (runs_on || own) {
+		key_llc = dsq_head_key(cpu->llc, none);
+		key_own = own ? dsq_head_key(CPU_DSQ + here, none) : none;
+		if (runs_on && !vigil_before(key_llc, key_prev) && !vigil_before(key_own, key_prev)) {
+			prev->scx.slice = (u64)tun->lease_us * 1000;
+			count(kept);
+			return;
+		}
+		if (own && !vigil_before(key_llc, key_own)) {
+			if (dsq_take(CPU_DSQ + here))
+				return;
+		}
+	}
+	if (nr_llcs > 1 && balance(llc, cpu, now, tun)) {
+		count(balanced);
+		return;
+	}
+	if (dsq_take(cpu->llc))
+		return;
+	if (own && dsq_take(CPU_DSQ + here))
+		return;
+	if (nr_llcs > 1 && !runs_on && steal(cpu->llc)) {
+		count(stolen);
+		return;
+	}
+	if (runs_on)
+		prev->scx.slice = (u64)tun->lease_us * 1000;
+}
+
+/* --- running ------------------------------------------------------------------------------------------------ */
+
+void BPF_STRUCT_OPS(vigil_running, struct task_struct *p)
+{
+	s32 here = scx_bpf_task_cpu(p);
+	struct vigil_task *task = task_of(p);
+	struct cpu *cpu = cpu_of(here);
+	struct vigil_sched_stats *s = stats();
+	struct vigil_sched_task *t;
+	struct llc *llc;
+	u64 now;
+
+	if (!task || !cpu || !s)
+		return;
+	llc = llc_of(cpu->llc);
+	if (!llc)
+		return;
+	t = &task->sched;
+	now = now_ns();
+	s->switches++;
+	if (t->llc != cpu->llc) {
+		move_llc(t, llc, cpu->llc);
+		s->moved_llc++;
+	} else if (t->cpu != here) {
+		s->moved_cpu++;
+	}
+	t->cpu = here;
+	t->since = now;
+	cpu->since = now;
+	show_urgency(cpu, here, llc, t->urgency);
+	if (t->klass < VIGIL_CLASS_COUNT) {
+		s->class_runs[t->klass]++;
+		if (t->woken_at) {
+			u64 waited = (now - t->woken_at) >> 10; /* about microseconds */
+			u32 bucket = 0;
+
+			if ((s64)waited > 1)
+				bucket = 63 - __builtin_clzll(waited);
+			if (bucket >= VIGIL_SCHED_WAIT_BUCKETS)
+				bucket = VIGIL_SCHED_WAIT_BUCKETS - 1;
+			s->wait[t->klass][bucket]++;
+			t->woken_at = 0;
+		}
+	}
+}
+
+void BPF_STRUCT_OPS(vigil_stopping, struct task_struct *p, bool runnable)
+{
+	struct vigil_task *task = task_of(p);
+	struct llc *llc;
+
+	if (!task)
+		return;
+	llc = llc_of(task->sched.llc);
+	if (llc)
+		charge(&task->sched, llc, now_ns());
+}
+
+/* The timer tick on a busy CPU: a lease ends early when the request is served and someone is due sooner. */
+void BPF_STRUCT_OPS(vigil_tick, struct task_struct *p)
+{
+	struct vigil_sched_tunables *tun = tunables();
+	struct vigil_task *task = task_of(p);
+	s32 here = scx_bpf_task_cpu(p);
+	struct cpu *cpu = cpu_of(here);
+	struct vigil_sched_task *t;
+	struct llc *llc;
+	u64 none;
+
+	if (!task || !cpu || !tun)
+		return;
+	t = &task->sched;
+	llc = llc_of(t->llc);
+	if (!llc)
+		return;
+	charge(t, llc, now_ns());
+	if (!request_served(t))
+		return;
+	renew(p, task, llc, tun);
+	show_urgency(cpu, here, llc, t->urgency);
+	none = llc->clock + EARLIEST_NONE;
+	if (vigil_before(dsq_head_key(t->llc, none), t->deadline) ||
+	    vigil_before(dsq_head_key(CPU_DSQ + here, none), t->deadline)) {
+		p->scx.slice = 0;
+		count(yielded);
+	}
+}
+
+/* --- tasks and CPUs come and go -------------------------------------------------------------------------------- */
+
+static __always_inline void take_weight(struct task_struct *p, struct vigil_task *task)
+{
+	task->sched.weight = vigil_nice_weight(p->static_prio, p->policy == SCHED_IDLE);
+}
+
+s32 BPF_STRUCT_OPS_SLEEPABLE(vigil_init_task, struct task_struct *p, struct scx_init_task_args *args)
+{
+	struct vigil_task *task = bpf_task_storage_get(&tasks, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	/* Without storage a task is scheduled with neutral values; that is no reason to refuse a fork. */
+	if (!task)
+		return 0;
+	take_weight(p, task);
+	return 0;
+}
+
+/* p comes under sched_ext: at start, after a fork, or from another policy. */
+void BPF_STRUCT_OPS(vigil_enable, struct task_struct *p)
+{
+	struct vigil_task *task = task_of(p);
+
+	if (!task)
+		return;
+	take_weight(p, task);
+	task->sched.flags &= ~VIGIL_ST_PLACED;
+	task->sched.counted = 0;
+	task->sched.deadline = 0;
+	task->sched.woken_at = 0;
+}
+
+void BPF_STRUCT_OPS(vigil_set_weight, struct task_struct *p, u32 weight)
+{
+	struct vigil_task *task = task_of(p);
+
+	if (task)
+		take_weight(p, task);
+}
+
+static void set_online(s32 id, bool online)
+{
+	struct cpu *cpu = cpu_of(id);
+	struct llc *llc;
+
+	if (!cpu || cpu->online == online)
+		return;
+	llc = llc_of(cpu->llc);
+	if (!llc)
+		return;
+	cpu->online = online;
+	__sync_fetch_and_add(&llc->cpus, online ? 1 : -1);
+	__sync_fetch_and_add(&nr_online, online ? 1 : -1);
+}
+
+/* Being there is enough to keep the scheduler over a hotplug; the kernel moves the tasks. */
+void BPF_STRUCT_OPS(vigil_cpu_online, s32 cpu)
+{
+	set_online(cpu, true);
+}
+
+void BPF_STRUCT_OPS(vigil_cpu_offline, s32 cpu)
+{
+	set_online(cpu, false);
+}
+
+/* --- start and end ------------------------------------------------------------------------------------------------ */
+
+static int make_mask(struct bpf_cpumask **slot)
+{
+	struct bpf_cpumask *mask = bpf_cpumask_create();
+
+	if (!mask)
+		return -12;
+	mask = bpf_kptr_xchg(slot, mask);
+	if (mask)
+		bpf_cpumask_release(mask);
+	return 0;
+}
+
+static void report(u32 state, struct scx_exit_info *info)
+{
+	struct vigil_ev_sched *ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
+
+	if (!ev)
+		return;
+	__builtin_memset(ev, 0, sizeof(*ev));
+	ev->hdr.kind = VIGIL_EV_SCHED;
+	ev->hdr.size = sizeof(*ev);
+	ev->hdr.cpu = bpf_get_smp_processor_id();
+	ev->hdr.at_ns = bpf_ktime_get_ns();
+	ev->state = state;
+	if (info) {
+		ev->kind = info->kind;
+		ev->exit_code = info->exit_code;
+		bpf_probe_read_kernel_str(ev->reason, sizeof(ev->reason), info->reason);
+	}
+	bpf_ringbuf_submit(ev, BPF_RB_FORCE_WAKEUP);
+}
+
+s32 BPF_STRUCT_OPS_SLEEPABLE(vigil_init)
+{
+	const struct cpumask *online;
+	s32 err;
+	int i;
+
+	bpf_for(i, 0, nr_llcs) {
+		struct llc *llc = llc_of(i);
+
+		if (!llc)
+			return -22;
+		llc->id = i;
+		err = scx_bpf_create_dsq(i, -1);
+		if (err)
+			return err;
+		if (make_mask(&llc->mask) || make_mask(&llc->background) || make_mask(&llc->normal) ||
+		    make_mask(&llc->prompt))
+			return -12;
+	}
+	bpf_for(i, 0, nr_cpus) {
+		u32 key = i;
+		struct vigil_sched_cpu_info *info = bpf_map_lookup_elem(&sched_topology, &key);
+		struct cpu *cpu = cpu_of(i);
+		struct bpf_cpumask *mask;
+		struct llc *llc;
+		bool is_online;
+
+		if (!info || !cpu)
+			return -22;
+		llc = llc_of(info->llc);
+		if (!llc)
+			return -22;
+		err = scx_bpf_create_dsq(CPU_DSQ + i, -1);
+		if (err)
+			return err;
+		cpu->llc = info->llc;
+		cpu->urgency = CPU_UNSET;
+		bpf_rcu_read_lock();
+		mask = llc->mask;
+		if (mask)
+			bpf_cpumask_set_cpu(i, mask);
+		bpf_rcu_read_unlock();
+		online = scx_bpf_get_online_cpumask();
+		is_online = bpf_cpumask_test_cpu(i, online);
+		scx_bpf_put_cpumask(online);
+		set_online(i, is_online);
+	}
+	report(VIGIL_SCHED_STARTED, NULL);
+	return 0;
+}
+
+void BPF_STRUCT_OPS(vigil_exit, struct scx_exit_info *info)
+{
+	u32 zero = 0;
+	struct vigil_sched_exit *out = bpf_map_lookup_elem(&sched_exit, &zero);
+
+	if (out) {
+		bpf_probe_read_kernel_str(out->reason, sizeof(out->reason), info->reason);
+		bpf_probe_read_kernel_str(out->message, sizeof(out->message), info->msg);
+		bpf_probe_read_kernel_str(out->dump, sizeof(out->dump), info->dump);
+		out->exit_code = info->exit_code;
+		__sync_lock_test_and_set(&out->kind, (u32)info->kind); /* last: readers look at it first */
+	}
+	report(VIGIL_SCHED_STOPPED, info);
+}
+
+/* name, flags and hotplug_seq are set by the loader. A task that waits 5 s ends us; the kernel's scheduler takes over. */
+SEC(".struct_ops.link")
+struct sched_ext_ops vigil_ops = {
+	.select_cpu = (void *)vigil_select_cpu,
+	.enqueue = (void *)vigil_enqueue,
+	.dispatch = (void *)vigil_dispatch,
+	.tick = (void *)vigil_tick,
+	.runnable = (void *)vigil_runnable,
+	.running = (void *)vigil_running,
+	.stopping = (void *)vigil_stopping,
+	.quiescent = (void *)vigil_quiescent,
+	.set_weight = (void *)vigil_set_weight,
+	.init_task = (void *)vigil_init_task,
+	.enable = (void *)vigil_enable,
+	.cpu_online = (void *)vigil_cpu_online,
+	.cpu_offline = (void *)vigil_cpu_offline,
+	.init = (void *)vigil_init,
+	.exit = (void *)vigil_exit,
+	.timeout_ms = 5000,
+	.name = "vigil",
+};

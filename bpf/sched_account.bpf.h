@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Who has had what: shares, vtimes, clocks, bursts.
+ */
+#ifndef VIGIL_SCHED_ACCOUNT_BPF_H
+#define VIGIL_SCHED_ACCOUNT_BPF_H
+
+#include "sched_maps.bpf.h"
+
+/* Takes class, nice value and behaviour over into what decisions use. */
+static __always_inline void refresh(struct task_struct *p, struct vigil_task *task, struct vigil_sched_tunables *tun)
+{
+	struct vigil_sched_task *t = &task->sched;
+	u32 klass = task->v.klass;
+	struct vigil_sched_class *class;
+
+	if (klass >= VIGIL_CLASS_COUNT)
+		klass = VIGIL_CLASS_REGULAR;
+	class = &tun->classes[klass];
+	t->klass = klass;
+	t->share = vigil_share(t->weight, class->share);
+	t->request = class->request_us * 1000;
+	t->urgency = class->urgency;
+	if (class->flags & VIGIL_SCHED_JUDGE) {
+		t->behaviour = vigil_behaviour(t->behaviour, t->average, t->burst, tun->short_burst_us * 1000);
+		if (t->behaviour == VIGIL_BEHAVES_HOG)
+			t->urgency = VIGIL_URGENCY_BACKGROUND;
+		else if (t->behaviour == VIGIL_BEHAVES_SHORT && t->urgency == VIGIL_URGENCY_NORMAL)
+			t->urgency = VIGIL_URGENCY_PROMPT;
+	}
+}
+
+static __always_inline void recount(struct llc *llc, struct vigil_sched_task *t, u32 share)
+{
+	s64 change = (s64)share - t->counted;
+
+	if (change) {
+		__sync_fetch_and_add(&llc->load, change);
+		t->counted = share;
+	}
+}
+
+static __always_inline u64 bound_of(struct llc *llc, struct vigil_sched_tunables *tun)
+{
+	return vigil_bound((u64)tun->wait_bound_us * 1000, llc->cpus, llc->load);
+}
+
+/* A new request, when the last one has been served. */
+static __always_inline void renew(struct task_struct *p, struct vigil_task *task, struct llc *llc,
+				  struct vigil_sched_tunables *tun)
+{
+	struct vigil_sched_task *t = &task->sched;
+
+	refresh(p, task, tun);
+	if (t->counted)
+		recount(llc, t, t->share);
+	t->deadline = vigil_deadline(t->vtime, llc->clock, t->request, t->share, bound_of(llc, tun));
+	if (!t->deadline)
+		t->deadline = 1;
+}
+
+static __always_inline bool request_served(struct vigil_sched_task *t)
+{
+	return !t->deadline || !vigil_before(t->vtime, t->deadline);
+}
+
+/* Books what p ran since the last call. Only for the task that runs. */
+static __always_inline void charge(struct vigil_sched_task *t, struct llc *llc, u64 now)
+{
+	u64 ran = now - t->since;
+	struct vigil_sched_stats *s;
+
+	if ((s64)ran <= 0)
+		return;
+	t->since = now;
+	t->vtime += vigil_virtual(ran, t->share);
+	t->burst += ran;
+	__sync_fetch_and_add(&llc->clock, vigil_clock_step(ran, llc->load));
+	s = stats();
+	if (s && t->klass < VIGIL_CLASS_COUNT)
+		s->class_ns[t->klass] += ran;
+}
+
+/* p's place on the clock of another LLC is what it was on that of its own. */
+static __always_inline void move_llc(struct vigil_sched_task *t, struct llc *to, u32 id)
+{
+	struct llc *from = llc_of(t->llc);
+
+	if (!from)
+		return;
+	if (t->counted) {
+		u32 share = t->counted;
+
+		recount(from, t, 0);
+		recount(to, t, share);
+	}
+	t->vtime += to->clock - from->clock;
+	if (t->deadline)
+		t->deadline += to->clock - from->clock;
+	t->llc = id;
+}
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The scheduler's maps, and typed ways to look into them. `tasks` and `events` belong to the events object when the
+ * daemon runs (reuse by file descriptor); alone, the scheduler has its own.
+ */
+#ifndef VIGIL_SCHED_MAPS_BPF_H
+#define VIGIL_SCHED_MAPS_BPF_H
+
+#include "scx.bpf.h"
+#include "task.bpf.h"
+
+#include "policy/burst.h"
+#include "policy/deadline.h"
+#include "policy/share.h"
+
+#define CPU_UNSET 255
+
+/* A CPU, as far as decisions elsewhere look at it. Written by that CPU only, but for `claimed`. */
+struct cpu {
+	u64 since;   /* when what runs there began */
+	u16 llc;
+	u8 urgency;  /* of what runs there; CPU_UNSET: not in any of the LLC's masks */
+	u8 online;
+	u32 next_peer; /* which LLC to compare with next */
+} __attribute__((aligned(64)));
+
+/* An LLC: the CPUs that share a last-level cache, one queue, one clock. */
+struct llc {
+	u64 clock;	/* virtual time, see policy/deadline.h */
+	u64 load;	/* sum of the shares of all that are runnable here */
+	u64 balance_at; /* when to compare with another LLC again */
+	u32 cpus;	/* online */
+	u32 id;
+	struct bpf_cpumask __kptr *mask; /* all its CPUs */
+	/* CPUs by the urgency of what runs there; lazily kept: an idle CPU may still be in one */
+	struct bpf_cpumask __kptr *background;
+	struct bpf_cpumask __kptr *normal;
+	struct bpf_cpumask __kptr *prompt;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, VIGIL_SCHED_MAX_CPUS);
+	__type(key, u32);
+	__type(value, struct cpu);
+} sched_cpus SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, VIGIL_SCHED_MAX_LLCS);
+	__type(key, u32);
+	__type(value, struct llc);
+} sched_llcs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, VIGIL_SCHED_MAX_CPUS);
+	__type(key, u32);
+	__type(value, struct vigil_sched_cpu_info);
+} sched_topology SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, VIGIL_SCHED_MAX_CPUS);
+	__type(key, u32);
+	__type(value, struct vigil_sched_stats);
+} sched_stats SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct vigil_sched_tunables);
+} sched_tunables SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct vigil_sched_exit);
+} sched_exit SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} events SEC(".maps");
+
+/* Set by the loader before the object is loaded. */
+const volatile u32 nr_llcs = 1;
+const volatile u32 nr_cpus = 1;
+const volatile bool smt;
+
+u32 nr_online;
+
+/* DSQ ids: LLC n is n, CPU n is CPU_DSQ + n. */
+#define CPU_DSQ 0x10000
+
+static __always_inline struct cpu *cpu_of(s32 cpu)
+{
+	u32 key = cpu;
+
+	return bpf_map_lookup_elem(&sched_cpus, &key);
+}
+
+static __always_inline struct llc *llc_of(u32 llc)
+{
+	return bpf_map_lookup_elem(&sched_llcs, &llc);
+}
+
+static __always_inline struct vigil_sched_tunables *tunables(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&sched_tunables, &zero);
+}
+
+static __always_inline struct vigil_task *task_of(struct task_struct *p)
+{
+	return bpf_task_storage_get(&tasks, p, 0, 0);
+}
+
+/* Operations run with interrupts off: this CPU's counters have no other writer, and need no atomics. */
+static __always_inline struct vigil_sched_stats *stats(void)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&sched_stats, &cpu);
+}
+
+#define count(member)                                  \
+	do {                                           \
+		struct vigil_sched_stats *s_ = stats(); \
+		if (s_)                                \
+			s_->member++;                  \
+	} while (0)
+
+#endif

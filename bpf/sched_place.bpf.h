@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where: an idle CPU for who wakes up, or one that may be asked to reschedule. By the kernel's idle masks and our
+ * masks of running urgencies; no loop over CPUs.
+ */
+#ifndef VIGIL_SCHED_PLACE_BPF_H
+#define VIGIL_SCHED_PLACE_BPF_H
+
+#include "sched_maps.bpf.h"
+
+/*
+ * May run on one CPU only. While BPF runs for the current task its migration_disabled is at least 1 of BPF's own making,
+ * so 1 says nothing of it; then it goes to a shared queue, from which no other CPU can take it.
+ */
+static __always_inline bool is_pinned(const struct task_struct *p)
+{
+	if (p->nr_cpus_allowed == 1)
+		return true;
+	if (!p->migration_disabled)
+		return false;
+	return p->migration_disabled > 1 || bpf_get_current_task_btf() != p;
+}
+
+static __always_inline s32 pick_idle_in(struct llc *llc, u64 flags)
+{
+	const struct bpf_cpumask *mask = llc->mask;
+
+	return mask ? scx_bpf_pick_idle_cpu((const struct cpumask *)mask, flags) : -1;
+}
+
+static __always_inline bool core_is_idle(s32 cpu)
+{
+	const struct cpumask *idle = scx_bpf_get_idle_smtmask();
+	bool whole = bpf_cpumask_test_cpu(cpu, idle);
+
+	scx_bpf_put_idle_cpumask(idle);
+	return whole;
+}
+
+/*
+ * The CPU before, if its whole core is idle; a whole idle core of the LLC; the CPU before; any of the LLC; any at all.
+ * What is not allowed everywhere takes the kernel's own choice, which looks at its mask. Negative: none.
+ */
+static __always_inline s32 pick_idle(struct task_struct *p, s32 prev, u64 wake_flags)
+{
+	struct cpu *home = cpu_of(prev);
+	struct llc *llc = home ? llc_of(home->llc) : NULL;
+	bool idle = false;
+	s32 cpu;
+
+	if (p->nr_cpus_allowed < nr_online || !llc) {
+		cpu = scx_bpf_select_cpu_dfl(p, prev, wake_flags, &idle);
+		return idle ? cpu : -1;
+	}
+	if (smt) {
+		if (core_is_idle(prev) && scx_bpf_test_and_clear_cpu_idle(prev))
+			return prev;
+		cpu = pick_idle_in(llc, SCX_PICK_IDLE_CORE);
+		if (cpu >= 0)
+			return cpu;
+	}
+	if (scx_bpf_test_and_clear_cpu_idle(prev))
+		return prev;
+	cpu = pick_idle_in(llc, 0);
+	if (cpu >= 0 || nr_llcs == 1)
+		return cpu;
+	return scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+}
+
+/* One of the CPUs in `mask` that p may use, taken out of it so that two wakers do not ask the same one. */
+static __always_inline s32 claim(struct bpf_cpumask *mask, struct task_struct *p)
+{
+	struct cpu *victim;
+	u32 cpu;
+
+	if (!mask)
+		return -1;
+	cpu = bpf_cpumask_any_and_distribute((const struct cpumask *)mask, p->cpus_ptr);
+	victim = cpu_of(cpu);
+	if (!victim || !bpf_cpumask_test_and_clear_cpu(cpu, mask))
+		return -1;
+	victim->urgency = CPU_UNSET;
+	return cpu;
+}
+
+/* A CPU that runs something less urgent: where p ran before if that will do, else the least urgent of its LLC. */
+static __always_inline s32 pick_victim(struct task_struct *p, struct vigil_sched_task *t, struct llc *llc, s32 prev)
+{
+	struct cpu *home = cpu_of(prev);
+	s32 cpu;
+
+	if (home && home->urgency < t->urgency)
+		return prev;
+	cpu = claim(llc->background, p);
+	if (cpu < 0)
+		cpu = claim(llc->normal, p);
+	if (cpu < 0 && t->urgency > VIGIL_URGENCY_PROMPT)
+		cpu = claim(llc->prompt, p);
+	return cpu;
+}
+
+static __always_inline struct bpf_cpumask *mask_of(struct llc *llc, u8 urgency)
+{
+	switch (urgency) {
+	case VIGIL_URGENCY_BACKGROUND:
+		return llc->background;
+	case VIGIL_URGENCY_NORMAL:
+		return llc->normal;
+	case VIGIL_URGENCY_PROMPT:
+		return llc->prompt;
+	default:
+		return NULL;
+	}
+}
+
+/* Puts this CPU into the mask of what it now runs. */
+static __always_inline void show_urgency(struct cpu *cpu, s32 id, struct llc *llc, u8 urgency)
+{
+	struct bpf_cpumask *mask;
+
+	if (cpu->urgency == urgency)
+		return;
+	mask = mask_of(llc, cpu->urgency);
+	if (mask)
+		bpf_cpumask_clear_cpu(id, mask);
+	cpu->urgency = urgency;
+	mask = mask_of(llc, urgency);
+	if (mask)
+		bpf_cpumask_set_cpu(id, mask);
+}
+
+#endif

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The scheduler's arithmetic (bpf/policy), compiled for the host.
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "policy/burst.h"
+#include "policy/deadline.h"
+#include "policy/share.h"
+
+namespace {
+
+constexpr std::uint64_t kMs = 1'000'000;
+
+// A fluid machine: what the earliest deadline gives to tasks that never sleep, `slice` of service at a time.
+struct Task {
+  std::uint32_t share;
+  std::uint64_t request;
+  std::uint64_t vtime = 0, deadline = 0, ran = 0, waited_since = 0, longest_wait = 0;
+};
+
+struct Machine {
+  std::uint64_t clock = 0, now = 0, wait_bound = 400 * kMs;
+  std::vector<Task> tasks;
+
+  std::uint64_t load() const {
+    std::uint64_t sum = 0;
+    for (const auto& task : tasks) sum += task.share;
+    return sum;
+  }
+
+  void run(std::uint64_t for_ns, std::uint64_t slice) {
+    for (const auto end = now + for_ns; now < end; now += slice) {
+      Task* next = nullptr;
+      for (auto& task : tasks) {
+        if (task.deadline == 0 || !vigil_before(task.vtime, task.deadline))
+          task.deadline = vigil_deadline(task.vtime, clock, task.request, task.share, vigil_bound(wait_bound, 1, load()));
+        if (!next || vigil_before(task.deadline, next->deadline)) next = &task;
+      }
+      next->longest_wait = std::max(next->longest_wait, now - next->waited_since);
+      next->waited_since = now + slice;
+      next->vtime += vigil_virtual(slice, next->share);
+      next->ran += slice;
+      clock += vigil_clock_step(slice, load());
+    }
+  }
+};
+
+std::uint32_t nice(int value, std::uint32_t class_share = 1024) {
+  return vigil_share(vigil_nice_weight(120 + value, 0), class_share);
+}
+
+}  // namespace
+
+TEST_CASE("share: a step of nice is a factor of 1.25, and a half of the smallest is still a number") {
+  CHECK(nice(0) == VIGIL_SHARE_ONE);
+  for (int value = -20; value < 19; value++) {
+    const double ratio = static_cast<double>(nice(value)) / nice(value + 1);
+    CHECK(ratio > 1.15);
+    CHECK(ratio < 1.35);
+  }
+  CHECK(nice(19, 512) * 2 == nice(19));
+  CHECK(vigil_share(VIGIL_IDLE_POLICY_WEIGHT, 1) >= 1);
+  CHECK(vigil_nice_weight(120, 1) == VIGIL_IDLE_POLICY_WEIGHT);
+  CHECK(vigil_nice_weight(0, 0) == 1024);     // a real-time task's static_prio: out of the table
+  CHECK(vigil_nice_weight(5000, 0) == 1024);
+}
+
+TEST_CASE("virtual time: comparisons survive the wrap") {
+  const std::uint64_t almost = ~0ULL - 5;
+  CHECK(vigil_before(almost, almost + 10));
+  CHECK(!vigil_before(almost + 10, almost));
+  CHECK(vigil_later(almost, almost + 10) == almost + 10);
+  CHECK(vigil_earlier(almost, almost + 10) == almost);
+}
+
+TEST_CASE("deadline: service goes by nice value, whatever the requests are") {
+  Machine machine;
+  machine.tasks = {{nice(0), 3 * kMs}, {nice(5), 3 * kMs}, {nice(0), 8 * kMs}, {nice(5), 1 * kMs}};
+  machine.run(10'000 * kMs, 500'000);
+  const auto ratio = [&](int a, int b) {
+    return static_cast<double>(machine.tasks[static_cast<std::size_t>(a)].ran) /
+           static_cast<double>(machine.tasks[static_cast<std::size_t>(b)].ran);
+  };
+  CHECK(ratio(0, 1) > 3.06 * 0.95);
+  CHECK(ratio(0, 1) < 3.06 * 1.05);
+  CHECK(ratio(2, 3) > 3.06 * 0.95);
+  CHECK(ratio(2, 3) < 3.06 * 1.05);
+  CHECK(ratio(0, 2) > 0.95);
+  CHECK(ratio(0, 2) < 1.05);
+}
+
+TEST_CASE("deadline: the least of all still runs within the bound beside heavy ones") {
+  Machine machine;
+  for (int i = 0; i < 20; i++) machine.tasks.push_back({nice(-20), 3 * kMs});
+  machine.tasks.push_back({vigil_share(VIGIL_IDLE_POLICY_WEIGHT, 512), 6 * kMs});
+  machine.run(10'000 * kMs, 1 * kMs);
+  CHECK(machine.tasks.back().ran > 0);
+  CHECK(machine.tasks.back().longest_wait < 600 * kMs);
+}
+
+TEST_CASE("bound: wide when nobody need wait, narrow when many do") {
+  CHECK(vigil_bound(400 * kMs, 4, 2 * VIGIL_SHARE_ONE) == 400 * kMs);
+  CHECK(vigil_bound(400 * kMs, 4, 8 * VIGIL_SHARE_ONE) == 200 * kMs);
+  CHECK(vigil_bound(400 * kMs, 1024, 100'000ULL * VIGIL_SHARE_ONE) == 400 * kMs * 1024 / 100'000);
+  CHECK(vigil_bound(400 * kMs, 0, 0) == 400 * kMs);
+}
+
+TEST_CASE("rejoin: sleep is no licence, and debt is kept unless it is forgiven") {
+  const std::uint64_t clock = 1'000 * kMs;
+  CHECK(vigil_rejoin(0, clock, 3 * kMs, 50 * kMs, 0) == clock - 3 * kMs);
+  CHECK(vigil_rejoin(clock - kMs, clock, 3 * kMs, 50 * kMs, 0) == clock - kMs);
+  CHECK(vigil_rejoin(clock + 20 * kMs, clock, 3 * kMs, 50 * kMs, 0) == clock + 20 * kMs);
+  CHECK(vigil_rejoin(clock + 90 * kMs, clock, 3 * kMs, 50 * kMs, 0) == clock + 50 * kMs);
+  CHECK(vigil_rejoin(clock + 20 * kMs, clock, 3 * kMs, 50 * kMs, 1) == clock);
+}
+
+TEST_CASE("clock: it is where a task with share one would be, and stands still for nobody") {
+  CHECK(vigil_clock_step(10 * kMs, 5 * VIGIL_SHARE_ONE) == 2 * kMs);
+  CHECK(vigil_clock_step(10 * kMs, 0) > 0);
+  CHECK(vigil_virtual(kMs, 0) > 0);
+}
+
+TEST_CASE("balance: a task is taken only if both are more equal afterwards") {
+  constexpr std::uint64_t one = VIGIL_SHARE_ONE;
+  CHECK(vigil_move_evens(2 * one, 4, 6 * one, 4, VIGIL_SHARE_ONE));
+  CHECK(!vigil_move_evens(3 * one, 4, 4 * one, 4, VIGIL_SHARE_ONE));
+  CHECK(!vigil_move_evens(4 * one, 4, 3 * one, 4, VIGIL_SHARE_ONE));
+  CHECK(!vigil_move_evens(4 * one, 2, 8 * one, 4, VIGIL_SHARE_ONE));
+  CHECK(!vigil_move_evens(0, 4, one / 2, 4, VIGIL_SHARE_ONE));  // more than all there is
+}
+
+TEST_CASE("burst: it takes several sleeps to be believed, in either direction") {
+  constexpr std::uint32_t kShort = kMs;
+  std::uint32_t average = 3 * kMs;
+  auto behaviour = vigil_behaviour(VIGIL_BEHAVES_MIXED, average, 0, kShort);
+  CHECK(behaviour == VIGIL_BEHAVES_MIXED);
+  int sleeps = 0;
+  while (behaviour != VIGIL_BEHAVES_SHORT && sleeps < 100) {
+    average = vigil_burst_average(average, 200'000, kShort);
+    behaviour = vigil_behaviour(behaviour, average, 0, kShort);
+    sleeps++;
+  }
+  CHECK(sleeps >= 5);
+  CHECK(sleeps <= 20);
+  // One long burst does not undo it, many do.
+  average = vigil_burst_average(average, 9 * kMs, kShort);
+  CHECK(vigil_behaviour(behaviour, average, 0, kShort) == VIGIL_BEHAVES_SHORT);
+  for (int i = 0; i < 30; i++) average = vigil_burst_average(average, 30 * kMs, kShort);
+  behaviour = vigil_behaviour(behaviour, average, 0, kShort);
+  CHECK(behaviour == VIGIL_BEHAVES_HOG);
+  average = vigil_burst_average(average, 100'000, kShort);
+  CHECK(vigil_behaviour(behaviour, average, 0, kShort) == VIGIL_BEHAVES_HOG);
+}
+
+TEST_CASE("burst: who never sleeps is a hog before its first sleep, and a day of work is forgotten in a second") {
+  constexpr std::uint32_t kShort = kMs;
+  CHECK(vigil_behaviour(VIGIL_BEHAVES_SHORT, 0, 17 * kMs, kShort) == VIGIL_BEHAVES_HOG);
+  CHECK(vigil_behaviour(VIGIL_BEHAVES_SHORT, 0, 15 * kMs, kShort) == VIGIL_BEHAVES_SHORT);
+  std::uint32_t average = vigil_burst_average(0, 86'400'000 * kMs, kShort);
+  CHECK(average <= 4 * kMs);
+}
