@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "edge/kernel/scheduler.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "abi.h"
+#include "edge/kernel/scx_probe.hpp"
+
+extern "C" {
+extern const std::byte vigil_bpf_sched_start[], vigil_bpf_sched_end[];
+}
+
+namespace vigil {
+
+namespace {
+
+static_assert(kWorkloadClassCount == VIGIL_CLASS_COUNT);
+static_assert(SchedStats::kWaitBuckets == VIGIL_SCHED_WAIT_BUCKETS);
+
+constexpr const char* kOps = "vigil_ops";
+
+std::span<const std::byte> sched_object() { return {vigil_bpf_sched_start, vigil_bpf_sched_end}; }
+
+// Where a `const volatile` variable lies in .rodata, by the object's own BTF.
+Result<void> set_constant(const BpfObject& object, const char* name, const void* value, std::size_t size) {
+  const btf* types = bpf_object__btf(object.get());
+  const int section = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
+  std::size_t bytes = 0;
+  auto* data = static_cast<std::byte*>(bpf_map__initial_value(object.map(".rodata"), &bytes));
+  if (section > 0 && data) {
+    const btf_type* type = btf__type_by_id(types, static_cast<std::uint32_t>(section));
+    for (int i = 0; i < btf_vlen(type); i++) {
+      const auto& entry = btf_var_secinfos(type)[i];
+      const btf_type* variable = btf__type_by_id(types, entry.type);
+      if (std::strcmp(btf__name_by_offset(types, variable->name_off), name) != 0) continue;
+      if (entry.size != size || entry.offset + size > bytes) break;
+      std::memcpy(data + entry.offset, value, size);
+      return {};
+    }
+  }
+  return fail(std::string("the scheduler's BPF object has no constant '") + name + "' of the expected size");
+}
+
+// Fields of the operations table, before it is loaded: laid out as the object's own BTF says.
+Result<void> set_ops_field(const BpfObject& object, const char* name, const void* value, std::size_t size) {
+  const btf* types = bpf_object__btf(object.get());
+  const int id = btf__find_by_name_kind(types, "sched_ext_ops", BTF_KIND_STRUCT);
+  std::size_t bytes = 0;
+  auto* data = static_cast<std::byte*>(bpf_map__initial_value(object.map(kOps), &bytes));
+  if (id > 0 && data) {
+    const btf_type* type = btf__type_by_id(types, static_cast<std::uint32_t>(id));
+    for (std::uint32_t i = 0; i < btf_vlen(type); i++) {
+      if (std::strcmp(btf__name_by_offset(types, btf_members(type)[i].name_off), name) != 0) continue;
+      const std::size_t offset = btf_member_bit_offset(type, i) / 8;
+      if (offset + size > bytes) break;
+      std::memcpy(data + offset, value, size);
+      return {};
+    }
+  }
+  return fail(std::string("the scheduler's operations have no field '") + name + "'");
+}
+
+Result<void> resize(const BpfObject& object, const char* map, std::uint32_t entries) {
+  if (const int error = bpf_map__set_max_entries(object.map(map), entries); error < 0)
+    return fail_system(std::string("size map ") + map, -error);
+  return {};
+}
+
+// The kernel shows at most 127 characters and takes letters, digits, '_' and '.'.
+std::string ops_name(std::string name) {
+  for (char& c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_' && c != '.') c = '_';
+  return name.substr(0, 127);
+}
+
+void write_tunables(vigil_sched_tunables& out, const SchedTunables& in) {
+  for (std::size_t i = 0; i < kWorkloadClassCount; i++) {
+    const auto& from = in.classes[i];
+    auto& to = out.classes[i];
+    to.share = static_cast<__u32>(std::clamp(from.share, 1.0 / 1024, 64.0) * 1024);
+    to.request_us = std::clamp<__u32>(from.request_us, 100, 100'000);
+    to.credit_us = std::min<__u32>(from.credit_us, 1'000'000);
+    to.urgency = std::min<__u8>(from.urgency, VIGIL_URGENCY_URGENT);
+    to.flags = static_cast<__u8>((from.forgive ? VIGIL_SCHED_FORGIVE : 0) | (from.judge ? VIGIL_SCHED_JUDGE : 0));
+  }
+  out.lease_us = std::clamp<__u32>(in.lease_us, 1000, 100'000);
+  out.wait_bound_us = std::clamp<__u32>(in.wait_bound_us, 10'000, 1'000'000);
+  out.short_burst_us = std::clamp<__u32>(in.short_burst_us, 50, 20'000);
+  out.guard_us = std::min<__u32>(in.guard_us, 10'000);
+  out.balance_us = std::min<__u32>(in.balance_us, 1'000'000);
+  out.steer = in.steer;
+}
+
+Result<void> write_topology(const BpfObject& object, const SchedTopology& topology) {
+  for (const auto& cpu : topology.cpus) {
+    vigil_sched_cpu_info info{};
+    info.llc = static_cast<__u16>(cpu.llc);
+    info.flags = static_cast<__u16>((cpu.vcache ? VIGIL_CPU_VCACHE : 0) | (cpu.efficient ? VIGIL_CPU_EFFICIENT : 0));
+    info.core = cpu.core;
+    info.capacity = cpu.capacity;
+    info.rank = cpu.rank;
+    if (bpf_map_update_elem(object.map_fd("sched_topology"), &cpu.id, &info, BPF_ANY) < 0)
+      return fail_system("tell the scheduler about CPU " + std::to_string(cpu.id));
+  }
+  return {};
+}
+
+}  // namespace
+
+SchedTunables SchedTunables::defaults() {
+  SchedTunables out;
+  const auto set = [&](WorkloadClass klass, SchedClassTunables value) {
+    out.classes[static_cast<std::size_t>(klass)] = value;
+  };
+  //                             share request credit urgency forgive judge
+  set(WorkloadClass::regular,     {1,    3000,  3000, 1, false, true});
+  set(WorkloadClass::gaming,      {8,    3000, 10000, 2, true, false});
+  set(WorkloadClass::interactive, {2,    2000,  8000, 2, true, false});
+  set(WorkloadClass::batch,       {0.5,  6000,     0, 0, false, false});
+  set(WorkloadClass::ai,          {1,    8000,     0, 0, false, false});
+  set(WorkloadClass::vm,          {2,    4000,  6000, 1, false, true});
+  set(WorkloadClass::container,   {1,    3000,  3000, 1, false, true});
+  set(WorkloadClass::latency,     {8,    1000, 20000, 3, true, false});
+  set(WorkloadClass::vectordb,    {2,    6000,  3000, 1, false, false});
+  set(WorkloadClass::kworker,     {2,    2000,  6000, 1, false, false});
+  out.classes[6] = out.classes[0];
+  return out;
+}
+
+std::string SchedExit::sentence() const {
+  std::string out;
+  if (by_owner())
+    out = "the scheduler was taken down";
+  else if (by_sysrq())
+    out = "the scheduler was ejected by SysRq-S";
+  else if (is_error())
+    out = "the kernel ejected the scheduler: " + (reason.empty() ? "error " + std::to_string(kind) : reason);
+  else
+    out = "the scheduler ended: " + (reason.empty() ? "kind " + std::to_string(kind) : reason);
+  if (!message.empty() && !by_owner()) out += " (" + message + ")";
+  return out + "; the kernel's own scheduler runs everything";
+}
+
+std::optional<std::uint64_t> SchedStats::wait_quantile_us(WorkloadClass klass, double fraction) const {
+  const auto& buckets = wait[static_cast<std::size_t>(klass)];
+  std::uint64_t all = 0;
+  for (const auto n : buckets) all += n;
+  if (all == 0) return std::nullopt;
+  std::uint64_t seen = 0;
+  for (std::size_t i = 0; i < kWaitBuckets; i++) {
+    seen += buckets[i];
+    if (static_cast<double>(seen) >= fraction * static_cast<double>(all)) return std::uint64_t{2} << i;
+  }
+  return std::uint64_t{1} << kWaitBuckets;
+}
+
+Result<Scheduler> Scheduler::load(const SchedOptions& options) {
+  const auto support = probe_scx();
+  if (const auto obstacle = support.obstacle(); !obstacle.empty())
+    return fail(obstacle, support.usable() ? EBUSY : EOPNOTSUPP);
+
+  const int possible = libbpf_num_possible_cpus();
+  if (possible <= 0) return fail_system("count CPUs", -possible);
+  std::uint32_t cpus = static_cast<std::uint32_t>(possible);
+  std::uint32_t llcs = 1;
+  std::vector<std::uint32_t> cores;
+  for (const auto& cpu : options.topology.cpus) {
+    cpus = std::max(cpus, cpu.id + 1);
+    llcs = std::max(llcs, cpu.llc + 1);
+    cores.push_back(cpu.core);
+  }
+  if (cpus > VIGIL_SCHED_MAX_CPUS || llcs > VIGIL_SCHED_MAX_LLCS)
+    return fail("this machine has " + std::to_string(cpus) + " CPUs and " + std::to_string(llcs) +
+                " last-level caches; the scheduler handles " + std::to_string(VIGIL_SCHED_MAX_CPUS) + " and " +
+                std::to_string(VIGIL_SCHED_MAX_LLCS));
+  std::sort(cores.begin(), cores.end());
+  const bool smt = std::adjacent_find(cores.begin(), cores.end()) != cores.end();
+
+  Scheduler out;
+  out.cpus_ = cpus;
+  out.name_ = ops_name(options.name);
+  auto object = BpfObject::open("sched", sched_object());
+  if (!object) return fail(std::move(object).error());
+  out.object_ = std::move(*object);
+
+  const auto step = [](Result<void> result) { return result ? std::optional<Error>() : std::move(result).error(); };
+  const auto number = [&](const char* name, std::uint32_t value) {
+    return set_constant(out.object_, name, &value, sizeof(value));
+  };
+  if (auto error = step(number("nr_cpus", cpus))) return fail(std::move(*error));
+  if (auto error = step(number("nr_llcs", llcs))) return fail(std::move(*error));
+  if (auto error = step(set_constant(out.object_, "smt", &smt, sizeof(smt)))) return fail(std::move(*error));
+  if (auto error = step(set_ops_field(out.object_, "name", out.name_.c_str(), out.name_.size() + 1)))
+    return fail(std::move(*error));
+  // A CPU that came or went since we looked at the topology makes the attachment fail, instead of us being wrong.
+  if (auto error = step(set_ops_field(out.object_, "hotplug_seq", &support.hotplug_seq, sizeof(support.hotplug_seq))))
+    return fail(std::move(*error));
+  for (const char* map : {"sched_cpus", "sched_topology", "sched_stats"})
+    if (auto error = step(resize(out.object_, map, cpus))) return fail(std::move(*error));
+  if (auto error = step(resize(out.object_, "sched_llcs", llcs))) return fail(std::move(*error));
+  if (options.events)
+    for (const char* map : {"tasks", "events"})
+      if (auto error = step(out.object_.share_map(*options.events, map))) return fail(std::move(*error));
+
+  if (auto error = step(out.object_.load())) return fail(std::move(*error));
+
+  const auto memory = [&](MapMemory& to, const char* map, std::size_t size, std::size_t entries, bool writable) {
+    auto mapped = MapMemory::map(out.object_.map_fd(map), size, entries, writable);
+    if (!mapped) return std::optional<Error>(std::move(mapped).error().in(map));
+    to = std::move(*mapped);
+    return std::optional<Error>();
+  };
+  if (auto error = memory(out.tunables_, "sched_tunables", sizeof(vigil_sched_tunables), 1, true))
+    return fail(std::move(*error));
+  if (auto error = memory(out.stats_, "sched_stats", sizeof(vigil_sched_stats), cpus, false))
+    return fail(std::move(*error));
+  if (auto error = memory(out.exit_, "sched_exit", sizeof(vigil_sched_exit), 1, false))
+    return fail(std::move(*error));
+  if (auto error = step(write_topology(out.object_, options.topology))) return fail(std::move(*error));
+  out.set_tunables(options.tunables);
+  return out;
+}
+
+Result<void> Scheduler::attach() {
+  if (link_) return {};
+  libbpf_messages();
+  BpfLink link(bpf_map__attach_struct_ops(object_.map(kOps)));
+  if (link) {
+    link_ = std::move(link);
+    return {};
+  }
+  const int code = errno;
+  const auto said = libbpf_messages();
+  if (code == EBUSY) {
+    const auto support = probe_scx();
+    if (const auto obstacle = support.obstacle(); !obstacle.empty()) return fail(obstacle, code);
+  }
+  if (const auto exit = exit_info()) return fail("attach the scheduler: " + exit->sentence(), code);
+  return fail(Error::system("attach the scheduler", code).message() + (said.empty() ? "" : " (" + said + ")"), code);
+}
+
+bool Scheduler::is_attached() const {
+  return link_ && exit_ && __atomic_load_n(&exit_.as<const vigil_sched_exit>()->kind, __ATOMIC_ACQUIRE) == 0;
+}
+
+std::optional<SchedExit> Scheduler::exit_info() const {
+  if (!exit_) return std::nullopt;
+  const auto* record = exit_.as<const vigil_sched_exit>();
+  SchedExit out;
+  out.kind = __atomic_load_n(&record->kind, __ATOMIC_ACQUIRE);
+  if (out.kind == 0) return std::nullopt;
+  const auto text = [](const char* from, std::size_t size) { return std::string(from, ::strnlen(from, size)); };
+  out.code = record->exit_code;
+  out.reason = text(record->reason, sizeof(record->reason));
+  out.message = text(record->message, sizeof(record->message));
+  out.dump = text(record->dump, sizeof(record->dump));
+  return out;
+}
+
+void Scheduler::set_tunables(const SchedTunables& tunables) {
+  if (tunables_) write_tunables(*tunables_.as<vigil_sched_tunables>(), tunables);
+}
+
+SchedStats Scheduler::read_stats() const {
+  SchedStats out;
+  if (!stats_) return out;
+  for (std::uint32_t cpu = 0; cpu < cpus_; cpu++) {
+    const auto& from = stats_.as<const vigil_sched_stats>()[cpu];
+    out.switches += from.switches;
+    out.direct += from.direct;
+    out.queued += from.queued;
+    out.pinned += from.pinned;
+    out.kthreads += from.kthreads;
+    out.kept += from.kept;
+    out.moved_cpu += from.moved_cpu;
+    out.moved_llc += from.moved_llc;
+    out.stolen += from.stolen;
+    out.balanced += from.balanced;
+    out.kicks += from.kicks;
+    out.yielded += from.yielded;
+    out.no_storage += from.no_storage;
+    out.steered += from.steered;
+    out.spilled += from.spilled;
+    for (std::size_t k = 0; k < kWorkloadClassCount; k++) {
+      out.class_runs[k] += from.class_runs[k];
+      out.class_ns[k] += from.class_ns[k];
+      for (std::size_t b = 0; b < SchedStats::kWaitBuckets; b++) out.wait[k][b] += from.wait[k][b];
+    }
+  }
+  return out;
+}
+
+}  // namespace vigil

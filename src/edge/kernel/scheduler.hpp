@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The sched_ext scheduler: loaded, attached, watched, taken down.
+//
+// Attachment is a link that the kernel drops when the last descriptor of it is closed: whatever happens to the daemon, the
+// kernel's own scheduler is back at once.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/workload_class.hpp"
+#include "edge/kernel/bpf_object.hpp"
+#include "edge/kernel/map_memory.hpp"
+
+namespace vigil {
+
+// The machine as the scheduler sees it. No entries: one LLC with all CPUs.
+struct SchedTopology {
+  struct Cpu {
+    std::uint32_t id = 0;
+    std::uint32_t llc = 0;   // dense index
+    std::uint32_t core = 0;  // dense index, equal for SMT siblings
+    std::uint32_t capacity = 1024;
+    std::uint32_t rank = 0;  // larger is faster, 0 unknown
+    bool vcache = false;
+    bool efficient = false;
+  };
+  std::vector<Cpu> cpus;
+};
+
+// Numbers the scheduler reads at run time. What each does, who gains and who loses: bpf/README.md.
+struct SchedClassTunables {
+  double share = 1;                // service relative to `regular`
+  std::uint32_t request_us = 3000;
+  std::uint32_t credit_us = 3000;
+  std::uint8_t urgency = 1;        // 0 background, 1 normal, 2 prompt, 3 urgent
+  bool forgive = false;
+  bool judge = false;
+};
+
+struct SchedTunables {
+  std::array<SchedClassTunables, kWorkloadClassCount> classes;
+  std::uint32_t lease_us = 20000;
+  std::uint32_t wait_bound_us = 400000;
+  std::uint32_t short_burst_us = 1000;
+  std::uint32_t guard_us = 500;
+  std::uint32_t balance_us = 10000;
+  bool steer = true;
+
+  // The mode `auto`.
+  static SchedTunables defaults();
+};
+
+struct SchedOptions {
+  SchedTopology topology;
+  SchedTunables tunables = SchedTunables::defaults();
+  // The events object, whose maps `tasks` and `events` the scheduler then shares. Null: it has its own, and every task
+  // is `regular` until somebody writes into its `tasks`.
+  const BpfObject* events = nullptr;
+  std::string name = "vigil_" VIGIL_VERSION;  // in /sys/kernel/sched_ext/root/ops
+};
+
+struct SchedExit {
+  std::uint32_t kind = 0;  // enum scx_exit_kind of the running kernel
+  std::int64_t code = 0;
+  std::string reason;      // the kernel's words for the kind
+  std::string message;
+  std::string dump;        // the kernel's debug dump, cut where the map ends
+
+  bool by_owner() const { return kind == 64; }  // we took it down ourselves
+  bool by_sysrq() const { return kind == 67; }
+  bool is_error() const { return kind >= 1024; }
+  // One sentence for people.
+  std::string sentence() const;
+};
+
+struct SchedStats {
+  static constexpr std::size_t kWaitBuckets = 20;  // bucket n: [2^n, 2^(n+1)) microseconds, 0: below 2
+  std::uint64_t switches = 0, direct = 0, queued = 0, pinned = 0, kthreads = 0, kept = 0, moved_cpu = 0, moved_llc = 0,
+                stolen = 0, balanced = 0, kicks = 0, yielded = 0, no_storage = 0, steered = 0, spilled = 0;
+  std::array<std::uint64_t, kWorkloadClassCount> class_runs{}, class_ns{};
+  std::array<std::array<std::uint64_t, kWaitBuckets>, kWorkloadClassCount> wait{};
+
+  // Upper end, in microseconds, of the bucket that `fraction` of a class's waits do not exceed; nothing without waits.
+  std::optional<std::uint64_t> wait_quantile_us(WorkloadClass klass, double fraction) const;
+};
+
+class Scheduler {
+ public:
+  // Opens, fits to the running kernel and loads; attaches nothing yet. Refuses with probe_scx()'s sentence where the
+  // kernel cannot, or another scheduler is there.
+  static Result<Scheduler> load(const SchedOptions& options);
+
+  Result<void> attach();
+  void detach() { link_.reset(); }
+
+  // By our link and the exit record: false as soon as the kernel has ejected us.
+  bool is_attached() const;
+  // Why it ended; nothing while it runs or before it was attached.
+  std::optional<SchedExit> exit_info() const;
+
+  void set_tunables(const SchedTunables& tunables);
+  SchedStats read_stats() const;
+  const std::string& name() const { return name_; }
+  const BpfObject& object() const { return object_; }
+
+ private:
+  std::string name_;
+  std::uint32_t cpus_ = 0;
+  BpfObject object_;
+  BpfLink link_;
+  MapMemory tunables_, stats_, exit_;
+};
+
+}  // namespace vigil
