@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cassert>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -30,7 +31,8 @@ struct StreamServer::Impl {
     std::size_t sent = 0;     // of output
     bool discarding = false;  // in a line that was too long
     bool closing = false;     // reads nothing more, goes when output is sent
-    bool writing = false;     // waits for the socket to take more
+    bool reading = true;      // what is watched for
+    bool writing = false;     // … the socket to take more
 
     std::size_t pending() const { return output.size() - sent; }
   };
@@ -150,7 +152,7 @@ struct StreamServer::Impl {
     }
   }
 
-  bool send(ClientId id, std::string_view bytes) {
+  bool send(ClientId id, std::string_view bytes, bool now) {
     Client* client = find(id);
     if (client == nullptr || client->closing) return false;
     if (bytes.size() > limits.output || client->pending() > limits.output - bytes.size()) return false;
@@ -159,8 +161,8 @@ struct StreamServer::Impl {
       client->sent = 0;
     }
     client->output += bytes;
-    if (!client->writing) write_some(*client);
-    update_interest(id, *client);
+    if (now && !client->writing) write_some(*client);
+    update_interest(*client);
     return true;
   }
 
@@ -191,13 +193,20 @@ struct StreamServer::Impl {
       return;
     }
     if (client->closing) return drop(id);
-    update_interest(id, *client);
+    update_interest(*client);
     if (before > 0 && handlers.drained) handlers.drained(id);
   }
 
-  void update_interest(ClientId id, Client& client) {
-    client.writing = client.pending() > 0;
-    if (!client.watch.set({.readable = !client.closing, .writable = client.writing})) drop(id);
+  static void update_interest(Client& client) {
+    const bool writing = client.pending() > 0;
+    const bool reading = !client.closing;
+    if (writing == client.writing && reading == client.reading) return;
+    client.writing = writing;
+    client.reading = reading;
+    // Cannot fail on a descriptor that is watched already; and dropping the client here would pull it from
+    // under a caller of send().
+    [[maybe_unused]] const auto set = client.watch.set({.readable = reading, .writable = writing});
+    assert(set);
   }
 
   // No more requests from this client; it goes when its answers are out.
@@ -207,7 +216,7 @@ struct StreamServer::Impl {
     if (client->pending() == 0) return drop(id);
     client->closing = true;
     client->input = {};
-    update_interest(id, *client);
+    update_interest(*client);
   }
 
   void drop(ClientId id) {
@@ -240,7 +249,11 @@ StreamServer& StreamServer::operator=(StreamServer&&) noexcept = default;
 StreamServer::~StreamServer() = default;
 
 bool StreamServer::send(ClientId client, std::string_view bytes) {
-  return impl_ && impl_->send(client, bytes);
+  return impl_ && impl_->send(client, bytes, true);
+}
+
+bool StreamServer::queue(ClientId client, std::string_view bytes) {
+  return impl_ && impl_->send(client, bytes, false);
 }
 
 std::size_t StreamServer::pending(ClientId client) const {

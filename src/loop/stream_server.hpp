@@ -63,7 +63,11 @@ class StreamServer {
   ~StreamServer();
 
   // All or nothing: false, and nothing sent, when the bytes do not fit the client's bound or it is gone.
+  // Never calls `closed` before it returns.
   bool send(ClientId client, std::string_view bytes);
+  // The same, but the bytes leave in the next turn of the loop, with all that is queued until then: one
+  // write, and one wake-up of the reader, for a batch of lines.
+  bool queue(ClientId client, std::string_view bytes);
   // Bytes that wait for this client to read.
   std::size_t pending(ClientId client) const;
   // Sends what waits, then closes; reads nothing more.

@@ -161,6 +161,19 @@ TEST_CASE("stream server: a client that does not read is bounded, and told of no
   CHECK(world.server.send(id, line));
 }
 
+TEST_CASE("stream server: queued bytes leave together, in order with sent ones, in the next turn") {
+  World world;
+  const auto client = world.client();
+  const auto id = world.connected.at(0);
+  CHECK(world.server.queue(id, "one\n"));
+  CHECK(world.server.queue(id, "two\n"));
+  CHECK(hear(client).empty());
+  CHECK(world.server.send(id, "three\n"));
+  world.turn();
+  CHECK(hear(client) == "one\ntwo\nthree\n");
+  CHECK(world.server.pending(id) == 0);
+}
+
 TEST_CASE("stream server: a client that closes its sending half still gets its answer, then the end") {
   World world;
   world.on_line = [&](auto id, auto) { world.server.send(id, std::string(150000, 'a') + "\n"); };
