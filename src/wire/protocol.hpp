@@ -12,9 +12,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <variant>
 
+#include "base/result.hpp"
 #include "base/workload_class.hpp"
 
 namespace vigil::wire {

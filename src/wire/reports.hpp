@@ -72,8 +72,8 @@ struct ExplainReport {
   std::string source = "kernel";  // "kernel", "daemon" or "user"
   std::optional<std::string> rule = {};
   std::vector<std::string> evidence = {};
-  std::optional<std::string>
-      level;  // which link of the chain decided: "user", "thread", "image", "cgroup", "ancestry"
+  // The link of the chain that decided: "user", "thread", "image", "cgroup" or "ancestry".
+  std::optional<std::string> level = {};
   std::optional<std::string> event = {};  // what made the last change
   std::optional<std::uint64_t> event_ns = {};
   std::optional<std::uint64_t> decided_after_ns = {};
