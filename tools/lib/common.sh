@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
 # Words the scripts of tools/ share. Sourced with $root set.
 
 die() {

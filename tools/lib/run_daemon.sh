@@ -25,7 +25,7 @@ for ((i = 0; i < ${#options[@]}; i++)); do
 done
 [[ " ${options[*]-} " == *" --socket"* ]] || options=(--socket "$socket" "${options[@]}")
 
-daemon= watcher= timer=
+daemon="" watcher="" timer=""
 end() {
   trap '' INT TERM
   for pid in $timer $watcher; do kill "$pid" 2>/dev/null || true; done

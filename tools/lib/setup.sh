@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
 # Which packages each purpose needs on each distribution, and their installation. Sourced by tools/dev.
 #
 # Debian 12 and 13 are what this is tested on. The names for Ubuntu, Fedora and Arch are known but untested; say so
 # where they turn out wrong.
 
 distribution() {
-  local ID= ID_LIKE= word
+  local ID="" ID_LIKE="" word
   [ -r /etc/os-release ] && . /etc/os-release
   for word in ${ID:-} ${ID_LIKE:-}; do
     case $word in
