@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Everything the engine can ask for. The app carries actions out; the engine never does.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/event.hpp"
+
+namespace vigil {
+
+// Look at /proc once for this process; the answer comes back as ProcessFacts.
+struct ReadProcess {
+  ProcKey key;
+};
+
+// Write a decision into a level of every thread of a process.
+struct AssignClass {
+  ProcKey key;
+  Level level = Level::user;
+  Decision decision;             // rule 0 takes the level's decision away
+  std::uint32_t appid = 0;       // 0: leave
+  std::uint64_t event_ns = 0;    // the event this answers; 0: now
+};
+
+// Run the iterators: what the ring lost is still in the kernel.
+struct Resync {
+  std::uint64_t lost = 0;
+};
+
+// For `vigilctl watch`. A verdict goes to everyone, the rest only to watch --all.
+struct PublishVerdict {
+  std::uint64_t at_ns = 0;
+  std::uint32_t pid = 0;
+  std::uint32_t tgid = 0;
+  std::string comm;
+  WorkloadClass klass = WorkloadClass::regular;
+  std::uint8_t kind = 0;
+  std::uint32_t rule = 0;
+  std::uint32_t gen = 0;
+  Source source = Source::kernel;
+  std::uint32_t appid = 0;
+  std::uint64_t decided_after_ns = 0;
+};
+struct PublishTask {
+  TaskEvent event;
+};
+struct PublishCgroup {
+  CgroupEvent event;
+};
+struct PublishLost {
+  std::uint64_t count = 0;
+  bool resynced = false;
+};
+
+// A sentence for the journal.
+struct Announce {
+  std::string text;
+};
+
+using Action = std::variant<ReadProcess, AssignClass, Resync, PublishVerdict, PublishTask, PublishCgroup, PublishLost, Announce>;
+using Actions = std::vector<Action>;
+
+}  // namespace vigil

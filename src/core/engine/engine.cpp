@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "core/engine/engine.hpp"
+
+#include "base/text.hpp"
+
+namespace vigil {
+
+namespace {
+
+PublishVerdict verdict_line(const TaskEvent& event) {
+  const TaskVerdict& verdict = event.verdict;
+  PublishVerdict line;
+  line.at_ns = event.at_ns;
+  line.pid = verdict.pid;
+  line.tgid = verdict.key.tgid;
+  line.comm = event.comm;
+  line.klass = verdict.klass;
+  line.kind = verdict.kind;
+  line.gen = verdict.gen;
+  line.appid = verdict.appid;
+  line.decided_after_ns = verdict.decided_ns > verdict.event_ns ? verdict.decided_ns - verdict.event_ns : 0;
+  if (const Decision* decision = verdict.in_force()) {
+    line.rule = decision->rule;
+    line.source = decision->source;
+  }
+  return line;
+}
+
+}  // namespace
+
+Actions Engine::step(const Event& event, std::uint64_t now) {
+  Actions out;
+  std::visit([&](const auto& e) { on(e, now, out); }, event);
+  return out;
+}
+
+void Engine::on(const TaskEvent& event, std::uint64_t, Actions& out) {
+  const TaskVerdict& verdict = event.verdict;
+  if (event.kind == Cause::exit) {
+    processes_.erase(verdict.key);
+    out.emplace_back(PublishTask{event});
+    return;
+  }
+  const bool telling = verdict.klass != WorkloadClass::regular || (verdict.flags & Decision::kRefine);
+  if (telling) {
+    processes_.upsert(event);
+  } else if (event.leader) {
+    processes_.erase(verdict.key);
+  }
+  if (event.changed || event.kind == Cause::snapshot) {
+    if (telling || event.kind != Cause::snapshot) out.emplace_back(verdict_line(event));
+    if (event.changed && event.leader) announce(event, out);
+  }
+  if (event.kind != Cause::snapshot) out.emplace_back(PublishTask{event});
+  if (event.leader && (verdict.flags & Decision::kRefine) && !event.kthread) out.emplace_back(ReadProcess{verdict.key});
+}
+
+void Engine::on(const CgroupEvent& event, std::uint64_t, Actions& out) {
+  if (event.kind != CgroupEvent::Kind::snapshot) out.emplace_back(PublishCgroup{event});
+}
+
+void Engine::on(const ProcessFacts& facts, std::uint64_t now, Actions& out) {
+  Process* process = processes_.find(facts.key);
+  if (!process) return;
+  if (!facts.exists) return;  // its exit event is on the way
+  if (!facts.exe.empty()) process->exe = facts.exe;
+  if (!refine_) return;
+  Refinement refinement = refine_(*process, facts);
+  if (!refinement.title.empty()) process->title = std::move(refinement.title);
+  if (refinement.appid) process->verdict.appid = refinement.appid;
+  if (!refinement.decision && !refinement.appid) return;
+
+  AssignClass assign;
+  assign.key = facts.key;
+  assign.level = refinement.level;
+  assign.decision = refinement.decision ? *refinement.decision
+                                        : process->verdict.decisions[static_cast<std::size_t>(refinement.level)];
+  assign.appid = refinement.appid;
+  assign.event_ns = process->verdict.event_ns;
+  out.emplace_back(assign);
+  if (!refinement.decision) return;
+
+  // What the kernel will have once the action is carried out.
+  TaskVerdict& verdict = process->verdict;
+  const auto before = verdict.klass;
+  const auto kind_before = verdict.kind;
+  verdict.decisions[static_cast<std::size_t>(assign.level)] = assign.decision;
+  for (std::size_t level = kLevelCount; level-- > 0;) {
+    if (verdict.decisions[level].rule == 0) continue;
+    verdict.level = static_cast<Level>(level);
+    verdict.klass = verdict.decisions[level].klass;
+    verdict.kind = verdict.decisions[level].kind;
+  }
+  if (verdict.klass == before && verdict.kind == kind_before) return;
+  verdict.decided_ns = now;
+  TaskEvent event;
+  event.at_ns = now;
+  event.comm = process->comm;
+  event.verdict = verdict;
+  out.emplace_back(verdict_line(event));
+}
+
+void Engine::on(const LostEvents& lost, std::uint64_t, Actions& out) {
+  losses_.events += lost.count;
+  const bool running = resyncing_ > 0;
+  resyncing_ += lost.count;
+  out.emplace_back(PublishLost{lost.count, false});
+  if (running) return;  // a run that lost more is followed by another
+  processes_.begin_visit();
+  out.emplace_back(Resync{lost.count});
+}
+
+void Engine::on(const ResyncDone&, std::uint64_t, Actions& out) {
+  processes_.sweep();
+  if (resyncing_ == 0) return;
+  ++losses_.resyncs;
+  out.emplace_back(PublishLost{resyncing_, true});
+  out.emplace_back(Announce{std::to_string(resyncing_) +
+                            " event records did not fit the ring; every process was looked at again, no verdict is missing"});
+  resyncing_ = 0;
+}
+
+void Engine::on(const ClassRequest& request, std::uint64_t now, Actions& out) {
+  AssignClass assign;
+  assign.key = request.key;
+  assign.level = Level::user;
+  assign.event_ns = now;
+  if (!request.clear) {
+    assign.decision.rule = kRuleUser;
+    assign.decision.klass = request.klass;
+    assign.decision.flags = Decision::kInherit;
+    assign.decision.source = Source::user;
+  }
+  out.emplace_back(assign);
+}
+
+void Engine::announce(const TaskEvent& event, Actions& out) const {
+  if (event.kind != Cause::exec || event.verdict.klass != WorkloadClass::gaming || event.verdict.level == Level::ancestry)
+    return;
+  // Only the first of a tree: what a game starts is the game.
+  const Process* parent = processes_.find_tgid(event.ppid);
+  if (parent && parent->verdict.klass == WorkloadClass::gaming) return;
+  std::string text = "game started: " + printable(event.exe.empty() ? event.comm : event.exe) + " (pid " +
+                     std::to_string(event.verdict.key.tgid);
+  if (event.verdict.appid) text += ", Steam app " + std::to_string(event.verdict.appid);
+  out.emplace_back(Announce{text + ")"});
+}
+
+}  // namespace vigil

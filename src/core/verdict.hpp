@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// What the kernel half has decided about a task, as values. Mirrors bpf/abi.h's struct vigil_verdict; wire/ converts and
+// asserts that the numbers agree.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "base/ids.hpp"
+#include "base/workload_class.hpp"
+
+namespace vigil {
+
+// Strongest first; the first level that has a decision is in force.
+enum class Level : std::uint8_t { user = 0, thread = 1, image = 2, cgroup = 3, ancestry = 4, none = 5 };
+inline constexpr std::size_t kLevelCount = 5;
+
+enum class Source : std::uint8_t { kernel = 0, daemon = 1, user = 2 };
+
+// The rule number of a decision that no rule made: a person's.
+inline constexpr std::uint32_t kRuleUser = 0xffffffff;
+
+struct Decision {
+  static constexpr std::uint8_t kInherit = 1, kRefine = 2, kBoundary = 4, kMemory = 8, kVcpu = 16;
+
+  std::uint32_t rule = 0;  // 0: nothing decided
+  WorkloadClass klass = WorkloadClass::regular;
+  std::uint8_t kind = 0;
+  std::uint8_t flags = 0;
+  Source source = Source::kernel;
+
+  bool operator==(const Decision&) const = default;
+};
+
+// What brought the last change of a verdict.
+enum class Cause : std::uint8_t {
+  none = 0, fork = 1, exec = 2, exit = 3, rename = 4, cgroup_attach = 7, snapshot = 8, assign = 9,
+};
+
+struct TaskVerdict {
+  WorkloadClass klass = WorkloadClass::regular;
+  std::uint8_t kind = 0;
+  Level level = Level::none;
+  std::uint8_t flags = 0;
+  std::uint32_t appid = 0;
+  Cause cause = Cause::none;
+  std::uint16_t truncated = 0;
+  std::array<Decision, kLevelCount> decisions{};
+  ProcKey key;
+  std::uint32_t pid = 0;
+  std::uint32_t inherited_from = 0;
+  CgroupId cgroup;
+  std::uint64_t event_ns = 0;
+  std::uint64_t decided_ns = 0;
+  std::array<std::uint32_t, 6> evidence{};
+  std::uint32_t gen = 0;
+
+  const Decision* in_force() const {
+    return level == Level::none ? nullptr : &decisions[static_cast<std::size_t>(level)];
+  }
+};
+
+}  // namespace vigil

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "core/engine/engine.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace vigil;
+
+namespace {
+
+TaskEvent task(Cause kind, std::uint32_t pid, WorkloadClass klass) {
+  TaskEvent event;
+  event.kind = kind;
+  event.at_ns = 1000;
+  event.leader = true;
+  event.changed = true;
+  event.comm = "game.exe";
+  event.exe = "wine64-preloader";
+  event.verdict.key = ProcKey{pid, 77};
+  event.verdict.pid = pid;
+  event.verdict.klass = klass;
+  event.verdict.event_ns = 900;
+  event.verdict.decided_ns = 905;
+  if (klass != WorkloadClass::regular) {
+    event.verdict.level = Level::image;
+    event.verdict.decisions[2] = Decision{.rule = 3, .klass = klass, .kind = 0, .flags = Decision::kInherit};
+  }
+  return event;
+}
+
+template <typename T>
+std::vector<T> of(const Actions& actions) {
+  std::vector<T> out;
+  for (const auto& action : actions)
+    if (const auto* a = std::get_if<T>(&action)) out.push_back(*a);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("engine: a game's exec is told once, remembered, and forgotten at its exit") {
+  Engine engine;
+  const auto actions = engine.step(task(Cause::exec, 42, WorkloadClass::gaming), 2000);
+  const auto verdicts = of<PublishVerdict>(actions);
+  REQUIRE(verdicts.size() == 1);
+  CHECK(verdicts[0].klass == WorkloadClass::gaming);
+  CHECK(verdicts[0].decided_after_ns == 5);
+  CHECK(of<Announce>(actions).size() == 1);
+  CHECK(engine.processes().find_tgid(42));
+
+  engine.step(task(Cause::exit, 42, WorkloadClass::gaming), 3000);
+  CHECK_FALSE(engine.processes().find_tgid(42));
+}
+
+TEST_CASE("engine: a game's helper is not announced as another game") {
+  Engine engine;
+  engine.step(task(Cause::exec, 42, WorkloadClass::gaming), 2000);
+  auto helper = task(Cause::exec, 43, WorkloadClass::gaming);
+  helper.ppid = 42;
+  CHECK(of<Announce>(engine.step(helper, 2000)).empty());
+}
+
+TEST_CASE("engine: a process that is regular again leaves the table") {
+  Engine engine;
+  engine.step(task(Cause::exec, 42, WorkloadClass::gaming), 2000);
+  const auto actions = engine.step(task(Cause::exec, 42, WorkloadClass::regular), 2000);
+  CHECK(of<PublishVerdict>(actions).size() == 1);
+  CHECK(engine.processes().size() == 0);
+}
+
+TEST_CASE("engine: a rule that asks for it has the process looked at, and the answer refines the verdict") {
+  Engine engine;
+  engine.set_refine([](const Process&, const ProcessFacts& facts) {
+    Refinement out;
+    if (!facts.argv.empty() && facts.argv[0] == "qemu") {
+      out.decision = Decision{.rule = 9, .klass = WorkloadClass::vm, .kind = 2, .flags = 0, .source = Source::daemon};
+      out.title = "win11";
+    }
+    return out;
+  });
+  auto event = task(Cause::exec, 42, WorkloadClass::vm);
+  event.verdict.flags = Decision::kRefine;
+  const auto reads = of<ReadProcess>(engine.step(event, 2000));
+  REQUIRE(reads.size() == 1);
+  CHECK(reads[0].key == ProcKey{42, 77});
+
+  ProcessFacts facts;
+  facts.key = reads[0].key;
+  facts.exists = true;
+  facts.argv = {"qemu"};
+  const auto actions = engine.step(facts, 2500);
+  const auto assigned = of<AssignClass>(actions);
+  REQUIRE(assigned.size() == 1);
+  CHECK(assigned[0].decision.rule == 9);
+  CHECK(assigned[0].event_ns == 900);
+  const auto verdicts = of<PublishVerdict>(actions);
+  REQUIRE(verdicts.size() == 1);
+  CHECK(verdicts[0].source == Source::daemon);
+  CHECK(verdicts[0].decided_after_ns == 1600);
+  CHECK(engine.processes().find_tgid(42)->title == "win11");
+}
+
+TEST_CASE("engine: facts of a process that has gone change nothing") {
+  Engine engine;
+  engine.set_refine([](const Process&, const ProcessFacts&) {
+    return Refinement{.decision = Decision{.rule = 1}, .level = Level::image, .appid = 0, .title = ""};
+  });
+  auto event = task(Cause::exec, 42, WorkloadClass::gaming);
+  engine.step(event, 2000);
+  CHECK(engine.step(ProcessFacts{.key = {42, 77}, .exists = false, .exe = {}, .argv = {}, .cgroup_path = {}}, 2500).empty());
+  CHECK(engine.step(ProcessFacts{.key = {42, 78}, .exists = true, .exe = {}, .argv = {}, .cgroup_path = {}}, 2500).empty());
+}
+
+TEST_CASE("engine: a loss is resynchronised once, and what the iterators do not find is gone") {
+  Engine engine;
+  engine.step(task(Cause::exec, 42, WorkloadClass::gaming), 2000);
+  engine.step(task(Cause::exec, 43, WorkloadClass::batch), 2000);
+  CHECK(of<Resync>(engine.step(LostEvents{7}, 3000)).size() == 1);
+  CHECK(of<Resync>(engine.step(LostEvents{2}, 3001)).empty());  // the run under way will do
+  auto found = task(Cause::snapshot, 43, WorkloadClass::batch);
+  found.changed = false;
+  engine.step(found, 3002);
+  const auto done = engine.step(ResyncDone{1}, 3003);
+  REQUIRE(of<PublishLost>(done).size() == 1);
+  CHECK(of<PublishLost>(done)[0].count == 9);
+  CHECK(of<PublishLost>(done)[0].resynced);
+  CHECK_FALSE(engine.processes().find_tgid(42));
+  CHECK(engine.processes().find_tgid(43));
+  CHECK(engine.losses().resyncs == 1);
+}
+
+TEST_CASE("engine: a person's word is written at the strongest level, and taken back") {
+  Engine engine;
+  const auto said = of<AssignClass>(
+      engine.step(ClassRequest{.key = {42, 77}, .comm = "x", .clear = false, .klass = WorkloadClass::gaming}, 10));
+  REQUIRE(said.size() == 1);
+  CHECK(said[0].level == Level::user);
+  CHECK(said[0].decision.rule == kRuleUser);
+  CHECK(said[0].decision.source == Source::user);
+  const auto back = of<AssignClass>(engine.step(ClassRequest{.key = {42, 77}, .comm = "x", .clear = true}, 11));
+  REQUIRE(back.size() == 1);
+  CHECK(back[0].decision.rule == 0);
+}
