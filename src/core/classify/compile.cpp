@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "core/classify/compile.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <unordered_map>
+
+namespace vigil::classify {
+
+std::uint64_t hash_forward(std::string_view bytes) {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  return hash;
+}
+
+std::uint64_t hash_backward(std::string_view bytes) {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (auto it = bytes.rbegin(); it != bytes.rend(); ++it)
+    hash = (hash ^ static_cast<unsigned char>(*it)) * 0x100000001b3ULL;
+  return hash;
+}
+
+AtomKey atom_key(Field field, Shape op, std::string_view text) {
+  AtomKey key;
+  key.field = static_cast<std::uint8_t>(field);
+  key.op = static_cast<std::uint8_t>(op);
+  if (field == Field::flag) {
+    const auto flag = parse_kernel_flag(text);
+    key.hash = flag ? static_cast<std::uint64_t>(*flag) : 0;
+    return key;
+  }
+  key.len = static_cast<std::uint16_t>(text.size());
+  key.hash = op == Shape::suffix ? hash_backward(text) : hash_forward(text);
+  return key;
+}
+
+std::uint32_t filter_slot(std::string_view four) {
+  std::uint32_t bytes = 0;
+  std::memcpy(&bytes, four.data(), sizeof(bytes));
+  return (bytes * 2654435761U) >> 20;
+}
+
+namespace {
+
+constexpr std::size_t kMaxRows = 16;  // of one rule
+constexpr std::uint32_t kUnselective = 1000;
+
+// Only one value of the field exists, so that a prefix and a suffix seen are of the same one.
+bool single_valued(Field field, Level level) {
+  switch (field) {
+    case Field::exe:
+    case Field::script:
+    case Field::arg0:
+    case Field::comm: return true;
+    case Field::cgroup: return level == Level::cgroup;
+    default: return false;
+  }
+}
+
+// "ab*ba" must not match "aba": when the two parts can overlap, two bits say too much.
+bool parts_can_overlap(const Pattern& pattern) {
+  for (std::size_t n = 1; n <= std::min(pattern.text.size(), pattern.tail.size()); ++n)
+    if (std::string_view(pattern.text).ends_with(std::string_view(pattern.tail).substr(0, n))) return true;
+  return false;
+}
+
+// Why the kernel cannot look for this pattern; "" when it can.
+std::string obstacle(const Pattern& pattern, Level level) {
+  const auto quoted = "'" + written(pattern) + "'";
+  switch (pattern.field) {
+    case Field::exe_path: return "a whole path (" + quoted + ") is only read by the daemon";
+    case Field::cgroup_path: return "a whole cgroup path (" + quoted + ") is only known to the daemon";
+    case Field::uid: return "the user is only looked at by the daemon";
+    case Field::flag: return {};
+    default: break;
+  }
+  if (pattern.shape == Shape::glob) return quoted + " needs a full pattern match";
+  if (std::max(pattern.text.size(), pattern.tail.size()) >= kComparedBytes)
+    return quoted + " is longer than the " + std::to_string(kComparedBytes - 1) + " bytes that are compared";
+  if (pattern.shape == Shape::pair) {
+    if (!single_valued(pattern.field, level))
+      return quoted + " has a star in the middle and there is more than one value to hold it against";
+    if (parts_can_overlap(pattern)) return "the two parts of " + quoted + " can overlap";
+  }
+  if (pattern.field == Field::env || pattern.field == Field::env_value) {
+    if (pattern.shape == Shape::suffix) return quoted + ": variables are found by their first four letters";
+    const auto name = pattern.text.substr(0, pattern.text.find('='));
+    if (name.size() < 4) return quoted + ": the kernel looks only at variables with at least four letters";
+  }
+  if (pattern.field == Field::arg && pattern.text.size() < 4)
+    return quoted + ": the kernel looks only at arguments with at least four known letters";
+  return {};
+}
+
+struct SimpleAtom {
+  Field field;
+  Shape op;
+  std::string text;
+};
+
+// An OR of atoms that holds, or must not hold.
+struct Simple {
+  std::vector<SimpleAtom> any;
+  bool negated = false;
+  bool tail = false;  // what follows a star in the middle: never an anchor
+};
+
+using Row = std::vector<Simple>;
+
+SimpleAtom front_of(const Pattern& p) { return {p.field, p.shape == Shape::pair ? Shape::prefix : p.shape, p.text}; }
+SimpleAtom tail_of(const Pattern& p) { return {p.field, Shape::suffix, p.tail}; }
+
+// The ways in which a condition can hold: each an AND of simple conditions.
+std::vector<Row> ways(const Condition& condition) {
+  Simple plain{{}, condition.negated};
+  std::map<std::string, std::vector<Pattern>> pairs;  // by tail
+  for (const auto& pattern : condition.any) {
+    if (pattern.shape == Shape::pair)
+      pairs[pattern.tail].push_back(pattern);
+    else
+      plain.any.push_back(front_of(pattern));
+  }
+  std::vector<Row> out;
+  if (!condition.negated) {
+    if (!plain.any.empty()) out.push_back({plain});
+    for (const auto& [tail, patterns] : pairs) {
+      Simple front, back{{tail_of(patterns.front())}, false, true};
+      for (const auto& pattern : patterns) front.any.push_back(front_of(pattern));
+      out.push_back({front, back});
+    }
+    return out;
+  }
+  // Not (a* and *b) is: not a*, or not *b.
+  out.emplace_back();
+  if (!plain.any.empty()) out.front().push_back(plain);
+  for (const auto& [tail, patterns] : pairs) {
+    Simple front{{}, true}, back{{tail_of(patterns.front())}, true};
+    for (const auto& pattern : patterns) front.any.push_back(front_of(pattern));
+    std::vector<Row> doubled;
+    for (const auto& row : out)
+      for (const auto& part : {front, back}) {
+        doubled.push_back(row);
+        doubled.back().push_back(part);
+      }
+    out = std::move(doubled);
+  }
+  return out;
+}
+
+// Smaller: seen less often, so fewer rules are tried in vain.
+std::uint32_t selectivity(const SimpleAtom& atom) {
+  if (atom.field == Field::flag) return atom.text == to_string(KernelFlag::any) ? kUnselective : 500;
+  static constexpr std::array<std::uint32_t, 10> kOrder = {0, 10, 11, 12, 13, 22, 14, 40, 41, 42};
+  const std::uint32_t by_field = kOrder[static_cast<std::size_t>(atom.field)];
+  const std::uint32_t by_op = atom.op == Shape::exact ? 0 : atom.op == Shape::prefix ? 20 : 25;
+  return by_field + by_op;
+}
+
+bool speaks_at(Field field, Level level) {
+  switch (field) {
+    case Field::comm: return level == Level::thread;
+    case Field::cgroup: return level == Level::cgroup;
+    default: return level == Level::image;
+  }
+}
+
+class Compiler {
+ public:
+  explicit Compiler(const RuleSet& rules) : rules_(rules) {
+    out_.kinds = rules.kinds;
+    out_.marks = rules.marks;
+    out_.placement.resize(rules.rules.size());
+    out_.rule_names.reserve(rules.rules.size());
+    for (const auto& rule : rules.rules) out_.rule_names.push_back(rule.name);
+  }
+
+  CompiledRules run() && {
+    for (std::size_t i = 0; i < rules_.rules.size(); ++i) add_rule(rules_.rules[i], static_cast<std::uint32_t>(i + 1));
+    for (const auto& capture : rules_.captures) slots_[atom_for(front_of(capture.pattern))].atom.capture = 1;
+    finish();
+    return std::move(out_);
+  }
+
+ private:
+  struct Slot {
+    AtomKey key;
+    Atom atom;
+    std::vector<std::uint32_t> cands;
+  };
+
+  struct Hash {
+    std::size_t operator()(const AtomKey& key) const {
+      return key.hash ^ (std::size_t{key.len} << 32 | std::size_t{key.field} << 8 | key.op);
+    }
+  };
+
+  std::uint32_t atom_for(const SimpleAtom& simple) {
+    const auto key = atom_key(simple.field, simple.op, simple.text);
+    const auto [it, added] = by_key_.try_emplace(key, static_cast<std::uint32_t>(slots_.size()));
+    if (added) {
+      slots_.push_back({key, {}, {}});
+      out_.atom_names.push_back(describe(Pattern{simple.field, simple.op, simple.text, {}}));
+      slots_.back().atom.id = static_cast<std::uint32_t>(out_.atom_names.size());
+      note_in_index(simple);
+    }
+    return it->second;
+  }
+
+  void note_in_index(const SimpleAtom& simple) {
+    const auto field = static_cast<std::size_t>(simple.field);
+    auto& index = out_.index;
+    if (simple.op == Shape::exact) index.exact_fields |= 1ULL << field;
+    if (simple.op == Shape::prefix) index.prefix_lens[field] |= 1ULL << simple.text.size();
+    if (simple.op == Shape::suffix) index.suffix_lens[field] |= 1ULL << simple.text.size();
+    const auto note = [](auto& filter, std::string_view four) {
+      const auto slot = filter_slot(four);
+      filter[slot / 64] |= 1ULL << (slot % 64);
+    };
+    const std::string_view text = simple.text;
+    if (simple.field == Field::env || simple.field == Field::env_value) note(index.env_head, text);
+    if (simple.field == Field::arg && simple.op == Shape::suffix) note(index.arg_tail, text.substr(text.size() - 4));
+    if (simple.field == Field::arg && simple.op != Shape::suffix) note(index.arg_head, text);
+  }
+
+  // The bit of a condition; absent when there is no room for it.
+  std::optional<std::uint32_t> bit_for(const Simple& simple) {
+    std::vector<std::uint32_t> atoms;
+    for (const auto& atom : simple.any) atoms.push_back(atom_for(atom));
+    std::sort(atoms.begin(), atoms.end());
+    atoms.erase(std::unique(atoms.begin(), atoms.end()), atoms.end());
+    if (const auto it = bits_.find(atoms); it != bits_.end()) return it->second;
+    const bool full = bits_.size() >= kSignals || std::any_of(atoms.begin(), atoms.end(), [&](std::uint32_t at) {
+                        return slots_[at].atom.nr_bits >= kAtomBits;
+                      });
+    if (full) return std::nullopt;
+    const auto bit = static_cast<std::uint32_t>(bits_.size());
+    for (const auto at : atoms) {
+      auto& atom = slots_[at].atom;
+      atom.bits[atom.nr_bits++] = static_cast<std::uint8_t>(bit);
+    }
+    bits_.emplace(std::move(atoms), bit);
+    return bit;
+  }
+
+  RuleRow row_of(const Rule& rule, std::uint32_t id) const {
+    RuleRow row;
+    row.id = id;
+    row.mark = rule.mark;
+    row.need_marks = rule.under;
+    row.avoid_marks = rule.not_under;
+    row.previous = rule.previous;
+    row.priority = rule.rank;
+    row.level = static_cast<std::uint8_t>(rule.level);
+    row.klass = rule.klass ? static_cast<std::uint8_t>(*rule.klass) : kNoClass;
+    row.kind = rule.kind;
+    row.flags = rule.flags;
+    return row;
+  }
+
+  // The condition to be tried by; absent when none is of the rule's own level and has room.
+  std::optional<std::size_t> anchor_of(const Row& conditions, Level level) {
+    std::optional<std::size_t> best;
+    std::uint32_t best_score = 0;
+    for (std::size_t i = 0; i < conditions.size(); ++i) {
+      if (conditions[i].negated || conditions[i].tail) continue;
+      std::uint32_t score = 0;
+      bool speaks = true;
+      for (const auto& atom : conditions[i].any) {
+        speaks = speaks && speaks_at(atom.field, level) && slots_[atom_for(atom)].cands.size() < kMaxCands;
+        score = std::max(score, selectivity(atom));
+      }
+      if (speaks && (!best || score < best_score)) best = i, best_score = score;
+    }
+    return best;
+  }
+
+  struct Planned {
+    RuleRow row;
+    std::vector<Simple> anchors;
+  };
+
+  static std::size_t anchors_in(const Row& conditions) {
+    return static_cast<std::size_t>(std::count_if(
+        conditions.begin(), conditions.end(), [](const Simple& one) { return !one.negated && !one.tail; }));
+  }
+
+  void emit(const Planned& planned) {
+    const auto at = static_cast<std::uint32_t>(out_.rules.size());
+    out_.rules.push_back(planned.row);
+    for (const auto& anchor : planned.anchors)
+      for (const auto& simple : anchor.any) {
+        auto& cands = slots_[atom_for(simple)].cands;
+        if (cands.empty() || cands.back() != at) cands.push_back(at);
+      }
+  }
+
+  // Absent when a bit is missing, or an anchor. With `weak`, a condition without room is left out instead (the row
+  // then says "look closer" more often than needed).
+  std::optional<Planned> plan(RuleRow row, Row conditions, Level level, bool weak) {
+    auto anchor = anchor_of(conditions, level);
+    if (!anchor && level != Level::image) return std::nullopt;
+    if (!anchor) {
+      conditions.push_back({{{Field::flag, Shape::exact, std::string(to_string(KernelFlag::any))}}});
+      anchor = anchor_of({conditions.back()}, level);
+      if (!anchor) return std::nullopt;
+      anchor = conditions.size() - 1;
+    }
+    Planned planned{row, {}};
+    // Of a cgroup, one name of the path may meet one condition and the next another: the rule is tried at each.
+    const bool each_anchors = level == Level::cgroup && anchors_in(conditions) > 1;
+    for (std::size_t i = 0; i < conditions.size(); ++i) {
+      const auto& condition = conditions[i];
+      if (i == *anchor || (each_anchors && !condition.negated && !condition.tail)) planned.anchors.push_back(condition);
+      if (i == *anchor && !each_anchors) continue;
+      const auto bit = bit_for(condition);
+      if (!bit && !weak) return std::nullopt;
+      if (bit) (condition.negated ? planned.row.avoid : planned.row.need)[*bit / 64] |= 1ULL << (*bit % 64);
+    }
+    return planned;
+  }
+
+  void add_rule(const Rule& rule, std::uint32_t id) {
+    auto& placement = out_.placement[id - 1];
+    std::vector<Row> rows{{}};
+    for (const auto& condition : rule.conditions) {
+      std::string why;
+      for (const auto& pattern : condition.any)
+        if (why = obstacle(pattern, rule.level); !why.empty()) break;
+      if (!why.empty()) {
+        if (placement.in_kernel) placement.why = why;
+        placement.in_kernel = false;
+        continue;
+      }
+      std::vector<Row> combined;
+      for (const auto& row : rows)
+        for (const auto& way : ways(condition)) {
+          combined.push_back(row);
+          combined.back().insert(combined.back().end(), way.begin(), way.end());
+        }
+      if (combined.size() > kMaxRows) {
+        placement = {false, false, "its patterns with a star in the middle combine to more than " +
+                                       std::to_string(kMaxRows) + " ways to hold"};
+        continue;
+      }
+      rows = std::move(combined);
+    }
+    if (placement.in_kernel && all_fit(rule, id, rows, placement)) return;
+    leave_to_daemon(rule, id, rows, placement);
+  }
+
+  bool all_fit(const Rule& rule, std::uint32_t id, const std::vector<Row>& rows, Placement& placement) {
+    std::vector<Planned> planned;
+    for (const auto& row : rows) {
+      auto one = plan(row_of(rule, id), row, rule.level, false);
+      if (!one) {
+        placement = {false, false, "no room is left for one of its conditions (" + std::to_string(kSignals) +
+                                       " in all, " + std::to_string(kAtomBits) + " conditions and " +
+                                       std::to_string(kMaxCands) + " rules for one name)"};
+        return false;
+      }
+      planned.push_back(std::move(*one));
+    }
+    emit_all(planned, placement);
+    return true;
+  }
+
+  void emit_all(const std::vector<Planned>& planned, Placement& placement) {
+    for (const auto& one : planned) {
+      placement.every_exec = placement.every_exec || selectivity(one.anchors.front().any.front()) == kUnselective;
+      emit(one);
+    }
+  }
+
+  void leave_to_daemon(const Rule& rule, std::uint32_t id, const std::vector<Row>& rows, Placement& placement) {
+    placement.in_kernel = false;
+    if (rule.level == Level::cgroup) {
+      out_.user_cgroup_rules = true;
+      placement.why += "; decided by the daemon for each new cgroup";
+      return;
+    }
+    RuleRow row = row_of(rule, id);
+    row.klass = kNoClass;
+    row.kind = 0;
+    row.mark = 0;
+    row.flags = kRefine;
+    std::vector<Planned> planned;
+    for (const auto& conditions : rows)
+      if (auto one = plan(row, conditions, rule.level, true)) planned.push_back(std::move(*one));
+    emit_all(planned, placement);
+    if (planned.size() < rows.size()) {
+      placement.why += "; nothing is left to find it by, so it is never decided";
+      return;
+    }
+    placement.why += placement.every_exec ? "; every exec is reported to the daemon for it"
+                                          : "; decided by the daemon after the exec";
+  }
+
+  void finish() {
+    out_.signals_used = static_cast<std::uint32_t>(bits_.size());
+    std::sort(slots_.begin(), slots_.end(), [](const Slot& a, const Slot& b) { return a.key < b.key; });
+    for (auto& slot : slots_) {
+      slot.atom.cand_first = static_cast<std::uint32_t>(out_.cands.size());
+      slot.atom.cand_count = static_cast<std::uint16_t>(slot.cands.size());
+      out_.cands.insert(out_.cands.end(), slot.cands.begin(), slot.cands.end());
+      out_.atoms.emplace_back(slot.key, slot.atom);
+    }
+    for (auto& placement : out_.placement)
+      if (placement.in_kernel && placement.every_exec && placement.why.empty())
+        placement.why = "tried at every exec: nothing it asks for tells programs apart";
+  }
+
+  const RuleSet& rules_;
+  CompiledRules out_;
+  std::vector<Slot> slots_;
+  std::unordered_map<AtomKey, std::uint32_t, Hash> by_key_;
+  std::map<std::vector<std::uint32_t>, std::uint32_t> bits_;
+};
+
+}  // namespace
+
+CompiledRules compile(const RuleSet& rules) { return Compiler(rules).run(); }
+
+}  // namespace vigil::classify

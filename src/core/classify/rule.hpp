@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// What a classification rule says, as values.
+//
+// A rule is an AND of conditions, a condition an OR of patterns. Which level of the chain a rule speaks on
+// follows from what it looks at: a thread's name (thread), what was executed (image), or only the cgroup.
+// tools/rules.d/README.md is the same thing for people who write rules.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/workload_class.hpp"
+
+namespace vigil::classify {
+
+// Numbers as in bpf/abi.h (enum vigil_level).
+enum class Level : std::uint8_t { user = 0, thread = 1, image = 2, cgroup = 3, ancestry = 4 };
+inline constexpr std::size_t kLevelCount = 5;
+std::string_view to_string(Level level);
+
+// Up to `flag` as in bpf/abi.h (enum vigil_field); from 32 on only user space can look.
+enum class Field : std::uint8_t {
+  exe = 1,        // base name of the executable
+  script = 2,     // base name of a #! script
+  arg0 = 3,       // argv[0] after the last '/' or '\'
+  arg = 4,        // any of the first 64 arguments, argv[0] included
+  env = 5,        // name of an environment variable
+  env_value = 6,  // NAME=value
+  dir = 7,        // one of the nearest 8 folders the executable lies in
+  comm = 8,       // thread name
+  cgroup = 9,     // a component of the cgroup's path
+  flag = 10,      // what the kernel says: KernelFlag by name
+  exe_path = 32,
+  cgroup_path = 33,
+  uid = 34,
+};
+
+// Bits of a fact set; 1 << enum vigil_kernel_flag in bpf/abi.h.
+enum class KernelFlag : std::uint8_t { kthread = 1, kworker = 2, pidns = 3, nice = 4, realtime = 5, any = 6 };
+std::string_view to_string(KernelFlag flag);
+std::optional<KernelFlag> parse_kernel_flag(std::string_view name);
+inline constexpr std::uint32_t flag_bit(KernelFlag flag) { return 1U << static_cast<unsigned>(flag); }
+
+enum class Shape : std::uint8_t {
+  exact,   // text
+  prefix,  // text*
+  suffix,  // *text
+  pair,    // text*tail
+  glob,    // anything with more stars, or '?'
+};
+
+struct Pattern {
+  Field field = Field::exe;
+  Shape shape = Shape::exact;
+  std::string text;
+  std::string tail;
+  bool operator==(const Pattern&) const = default;
+};
+
+// "foo", "foo*", "*foo", "foo*bar" or a richer glob. `text` must not be empty.
+Pattern make_pattern(Field field, std::string_view text);
+bool matches(const Pattern& pattern, std::string_view value);
+// As it was written: "CPU */KVM".
+std::string written(const Pattern& pattern);
+// For people: "env SteamAppId", "argument ends with .exe".
+std::string describe(const Pattern& pattern);
+
+struct Condition {
+  std::vector<Pattern> any;
+  bool negated = false;
+  bool operator==(const Condition&) const = default;
+};
+std::string describe(const Condition& condition);
+
+// vigil_decision.flags in bpf/abi.h.
+enum DecisionFlags : std::uint8_t {
+  kInherit = 1 << 0,   // what it executes keeps the class
+  kRefine = 1 << 1,    // the daemon looks closer
+  kBoundary = 1 << 2,  // ancestry and marks end here
+  kMemory = 1 << 3,    // memory-bound
+  kVcpu = 1 << 4,      // runs guest code
+};
+
+struct Rule {
+  std::string name;  // "games:proton-env": file stem and name
+  std::optional<WorkloadClass> klass;
+  std::uint8_t kind = 0;  // index into RuleSet::kinds
+  std::uint8_t flags = 0;
+  std::uint32_t priority = 100;
+  std::int32_t layer = 0;          // a later layer beats an earlier one, whatever the priorities
+  std::uint32_t mark = 0;          // bits of RuleSet::marks it sets,
+  std::uint32_t under = 0;         // asks for (all)
+  std::uint32_t not_under = 0;     // and must not find (any)
+  std::uint32_t previous = 0;      // 1 << class before this image; 0 any
+  std::vector<Condition> conditions;
+  std::string file;
+  std::uint32_t line = 0;
+  Level level = Level::image;  // set by finish()
+  std::uint16_t rank = 0;      // set by finish(): larger wins, no two alike
+};
+
+// A number that a variable, an argument or a cgroup's name carries behind `pattern`.
+struct Capture {
+  Pattern pattern;  // env: exact name; arg and cgroup: prefix
+};
+
+// Most rules a set may have; a rank must fit 16 bits.
+inline constexpr std::size_t kMaxRules = 16000;
+
+struct RuleSet {
+  std::vector<Rule> rules;           // rule id = index + 1
+  std::vector<std::string> kinds{""};  // index 0: none
+  std::vector<std::string> marks;    // at most 32
+  std::vector<Capture> captures;
+
+  // Levels and ranks, once all rules are in. Rank: layer, then priority, then position.
+  void finish();
+  const Rule* find(std::string_view name) const;
+  const Rule* by_id(std::uint32_t id) const { return id && id <= rules.size() ? &rules[id - 1] : nullptr; }
+  std::string_view rule_name(std::uint32_t id) const { return by_id(id) ? by_id(id)->name : std::string_view(); }
+};
+
+Level level_of(const std::vector<Condition>& conditions);
+
+}  // namespace vigil::classify

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// What is wrong with a configuration file, all of it at once, each with its place.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+namespace vigil::config {
+
+struct Mistake {
+  std::string file;
+  std::uint32_t line = 0;  // 0: the file as a whole
+  std::uint32_t column = 0;
+  std::string message;  // with a suggestion where there is one
+
+  // "games.toml:12:3: unknown key 'clas'; did you mean 'class'?"
+  std::string to_string() const;
+};
+
+using Mistakes = std::vector<Mistake>;
+
+// A line each.
+std::string to_string(const Mistakes& mistakes);
+
+template <typename T>
+using Parsed = tl::expected<T, Mistakes>;
+
+// A file's name and contents; reading it is somebody else's work.
+struct SourceFile {
+  std::string path;
+  std::string text;
+  // Which folder it came from, counted from the built-in one (0). A rule of a later layer beats all earlier ones.
+  std::int32_t layer = 0;
+};
+
+}  // namespace vigil::config

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Reads configuration from disk: one file, or the *.toml files of the rule folders.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "core/config/mistake.hpp"
+
+namespace vigil::edge {
+
+// The whole file; larger than 16 MiB is an error, not an allocation.
+Result<std::string> read_text_file(const std::string& path);
+
+// All *.toml files, folder by folder as given, sorted by name in each; the folder's number is the layer. A folder that
+// is not there is passed over; one that cannot be read is an error.
+Result<std::vector<config::SourceFile>> read_rule_folders(const std::vector<std::string>& folders);
+
+}  // namespace vigil::edge
