@@ -22,6 +22,9 @@ struct Mistake {
 
 using Mistakes = std::vector<Mistake>;
 
+// By file, line and column: the order in which a person mends them.
+void sort_by_place(Mistakes& mistakes);
+
 // A line each.
 std::string to_string(const Mistakes& mistakes);
 

@@ -108,6 +108,7 @@ class RulesParser {
     if (set_.rules.size() > classify::kMaxRules)
       mistakes_.push_back({"", 0, 0, std::to_string(set_.rules.size()) + " rules are more than the " +
                                          std::to_string(classify::kMaxRules) + " that fit"});
+    sort_by_place(mistakes_);
     if (!mistakes_.empty()) return tl::unexpected(std::move(mistakes_));
     set_.finish();
     return std::move(set_);

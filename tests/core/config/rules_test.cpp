@@ -91,12 +91,12 @@ TEST_CASE("rules: the level follows from what a rule looks at") {
 TEST_CASE("rules: every mistake is told, each with its place and what was probably meant") {
   CHECK(mistakes_in("[[rule]]\nname = \"a\"\nclas = \"gaming\"\nexe = \"x\"\nclass = \"gmaing\"\nthread = \"*x*\"\n"
                     "[[rule]]\nclass = \"ai\"\nexe = \"/usr/bin/x\"\n[[rle]]\n") ==
-        "mine.toml:10:3: unknown key 'rle'; a rule starts with [[rule]]; did you mean 'rule'?\n"
         "mine.toml:3:1: unknown key 'clas'; did you mean 'class'?\n"
         "mine.toml:5:9: unknown class 'gmaing'; did you mean 'gaming'?\n"
         "mine.toml:6:10: '*x*': a thread name can have one '*' and no '?'\n"
+        "mine.toml:7:1: a rule needs a name\n"
         "mine.toml:9:7: 'exe' is one name without '/'; for a path there is 'exe_path'\n"
-        "mine.toml:7:1: a rule needs a name");
+        "mine.toml:10:3: unknown key 'rle'; a rule starts with [[rule]]; did you mean 'rule'?");
 }
 
 TEST_CASE("rules: a syntax error is one mistake of its file, the other files are still read") {

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "core/config/settings.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/text.hpp"
+#include "core/config/toml_reader.hpp"
+
+namespace vigil::config {
+
+namespace {
+
+const std::vector<std::string> kModes = {"auto", "schedule", "observe"};
+const std::vector<std::string> kLevels = {"trace", "debug", "info", "warn", "error", "off"};
+
+class SettingsParser {
+ public:
+  explicit SettingsParser(const SourceFile& file) : reader_(file, mistakes_) {}
+
+  Parsed<Settings> run(const toml::table& table) {
+    for (const auto& [key, node] : table) {
+      if (key == "mode") {
+        out_.mode = one_of(node, "mode", kModes);
+      } else if (key == "log_level") {
+        out_.log_level = one_of(node, "log_level", kLevels);
+      } else if (key == "socket") {
+        out_.socket = absolute(node, "socket");
+      } else if (key == "socket_group") {
+        out_.socket_group = reader_.text(node, "socket_group");
+      } else if (key == "rules") {
+        for (auto& [folder, at] : reader_.texts(node, "rules")) {
+          if (folder.empty() || folder.front() != '/')
+            reader_.mistake(at, "'rules' names folders by their whole path");
+          else
+            out_.rules.push_back(std::move(folder));
+        }
+      } else if (key == "ring_kib") {
+        number(node, "ring_kib", 64, 65536, out_.ring_kib);
+        if (out_.ring_kib && !std::has_single_bit(*out_.ring_kib))
+          reader_.mistake(node.source(), "'ring_kib' must be a power of two");
+      } else if (key == "scheduler") {
+        section(node, "scheduler", [&](const toml::key& name, const toml::node& value) { return scheduler(name, value); });
+      } else if (key == "class") {
+        section(node, "class", [&](const toml::key& name, const toml::node& value) { return klass(name, value); });
+      } else {
+        reader_.unknown_key(key, {"mode", "log_level", "socket", "socket_group", "rules", "ring_kib", "scheduler", "class"});
+      }
+    }
+    sort_by_place(mistakes_);
+    if (!mistakes_.empty()) return tl::unexpected(std::move(mistakes_));
+    return std::move(out_);
+  }
+
+ private:
+  template <typename Read>
+  void section(const toml::node& node, std::string_view name, Read read) {
+    const auto* table = node.as_table();
+    if (!table) return reader_.wrong_type(node, name, "a table: [" + std::string(name) + "]");
+    for (const auto& [key, value] : *table) read(key, value);
+  }
+
+  std::optional<std::string> one_of(const toml::node& node, std::string_view key, const std::vector<std::string>& known) {
+    auto value = reader_.text(node, key);
+    if (!value || std::find(known.begin(), known.end(), *value) != known.end()) return value;
+    std::string all;
+    for (const auto& name : known) all += (all.empty() ? "" : ", ") + name;
+    reader_.mistake(node.source(), "'" + std::string(key) + "' cannot be '" + printable(*value) + "' (" + all + ")" +
+                                       TomlReader::suggestion(*value, known));
+    return std::nullopt;
+  }
+
+  std::optional<std::string> absolute(const toml::node& node, std::string_view key) {
+    auto value = reader_.text(node, key);
+    if (!value || value->starts_with('/')) return value;
+    reader_.mistake(node.source(), "'" + std::string(key) + "' must be a whole path");
+    return std::nullopt;
+  }
+
+  void number(const toml::node& node, std::string_view key, std::int64_t low, std::int64_t high,
+              std::optional<std::uint32_t>& into) {
+    if (const auto value = reader_.number(node, key, low, high)) into = static_cast<std::uint32_t>(*value);
+  }
+
+  void scheduler(const toml::key& key, const toml::node& node) {
+    auto& to = out_.scheduler;
+    if (key == "lease_us") return number(node, key, 1000, 1000000, to.lease_us);
+    if (key == "wait_bound_us") return number(node, key, 10000, 1000000, to.wait_bound_us);
+    if (key == "short_burst_us") return number(node, key, 10, 100000, to.short_burst_us);
+    if (key == "guard_us") return number(node, key, 0, 100000, to.guard_us);
+    if (key == "balance_us") return number(node, key, 0, 1000000, to.balance_us);
+    if (key == "steer") {
+      to.steer = reader_.boolean(node, key);
+      return;
+    }
+    reader_.unknown_key(key, {"lease_us", "wait_bound_us", "short_burst_us", "guard_us", "balance_us", "steer"},
+                        " in [scheduler]");
+  }
+
+  void klass(const toml::key& name, const toml::node& node) {
+    const auto klass = parse_workload_class(name.str());
+    if (!klass) {
+      std::vector<std::string> known;
+      for (const auto one : kWorkloadClasses) known.emplace_back(to_string(one));
+      return reader_.mistake(name.source(), "unknown class '" + printable(name.str()) + "'" +
+                                                TomlReader::suggestion(name.str(), known));
+    }
+    auto& to = out_.classes[static_cast<std::size_t>(*klass)];
+    section(node, name.str(), [&](const toml::key& key, const toml::node& value) {
+      if (key == "share") return share(value, to.share);
+      if (key == "request_us") return number(value, key, 100, 100000, to.request_us);
+      if (key == "credit_us") return number(value, key, 0, 100000, to.credit_us);
+      if (key == "urgency") return number(value, key, 0, 3, to.urgency);
+      reader_.unknown_key(key, {"share", "request_us", "credit_us", "urgency"}, " of a class");
+    });
+  }
+
+  void share(const toml::node& node, std::optional<double>& into) {
+    const auto value = node.value<double>();
+    if (value && *value >= 0.05 && *value <= 20)
+      into = value;
+    else
+      reader_.wrong_type(node, "share", "a number from 0.05 to 20");
+  }
+
+  Mistakes mistakes_;
+  TomlReader reader_;
+  Settings out_;
+};
+
+}  // namespace
+
+Parsed<Settings> parse_settings(const SourceFile& file) {
+  const auto table = parse_toml(file);
+  if (!table) return tl::unexpected(Mistakes{table.error()});
+  return SettingsParser(file).run(*table);
+}
+
+}  // namespace vigil::config
