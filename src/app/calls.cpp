@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// What vigilctl is answered. Questions that need counting are counted now, by an iterator; nothing is kept for them.
+#include <nlohmann/json.hpp>
+
+#include "app/daemon.hpp"
+#include "app/lines.hpp"
+#include "base/clock.hpp"
+#include "wire/recording.hpp"
+#include "wire/records.hpp"
+
+namespace vigil::app {
+
+using edge::Reply;
+using nlohmann::json;
+using wire::ErrorCode;
+
+namespace {
+
+constexpr std::array<std::string_view, VIGIL_EV_COUNT> kEventNames = {
+    "",       "fork",         "exec", "exit", "rename", "cgroup_mkdir", "cgroup_rmdir", "cgroup_attach",
+    "snapshot", "assign", "scheduler"};
+
+wire::RecordingHeader recording_header(const RuleBook& book) {
+  return {book.compiled.rule_names, book.compiled.kinds, book.compiled.atom_names};
+}
+
+}  // namespace
+
+Reply Daemon::answer(const wire::Request& request, const edge::Peer&) {
+  if (!classifier_) return Reply::error(ErrorCode::unavailable, "the daemon is still starting");
+  if (std::get_if<wire::StatusCall>(&request)) return Reply::ok(wire::to_json(status()));
+  if (std::get_if<wire::StatsCall>(&request)) return Reply::ok(wire::to_json(metrics()));
+  if (const auto* explain = std::get_if<wire::ExplainCall>(&request)) return answer_explain(explain->pid);
+  if (const auto* klass = std::get_if<wire::ClassCall>(&request)) return answer_class(*klass);
+  if (const auto* mode = std::get_if<wire::ModeCall>(&request)) return answer_mode(*mode);
+  if (const auto* watch = std::get_if<wire::WatchCall>(&request))
+    return Reply::stream(watch->all ? edge::Stream::all : edge::Stream::verdicts,
+                         {{"watching", watch->all ? "all" : "verdicts"}});
+  if (std::get_if<wire::RecordCall>(&request)) {
+    auto body = json::parse(wire::format_header(recording_header(book_)), nullptr, false);
+    return Reply::stream(edge::Stream::record, {{"recording", 1}, {"header", body}});
+  }
+  return Reply::error(ErrorCode::unavailable, "this daemon has no profiles");
+}
+
+Reply Daemon::answer_explain(std::uint32_t pid) {
+  const auto identity = procfs_.identify(pid);
+  if (!identity) return Reply::error(ErrorCode::not_found, "there is no process " + std::to_string(pid));
+
+  wire::ExplainReport report;
+  report.pid = pid;
+  report.tgid = identity->key.tgid;
+  report.ppid = identity->ppid;
+  report.comm = identity->comm;
+  report.tasks = identity->threads;
+  if (auto path = procfs_.cgroup_path(pid); !path.empty()) report.cgroup = std::move(path);
+  const auto raw = classifier_->verdict(pid);
+  if (!raw) {
+    // A task that nothing was ever decided about: it came in the instant between two looks, or has just left.
+    return Reply::ok(wire::to_json(report));
+  }
+  const TaskVerdict verdict = wire::decode_verdict(*raw);
+  report.klass = verdict.klass;
+  report.truncated = verdict.truncated;
+  report.event = std::string(cause_name(verdict.cause));
+  report.event_ns = verdict.event_ns;
+  report.decided_after_ns = verdict.decided_ns > verdict.event_ns ? verdict.decided_ns - verdict.event_ns : 0;
+  if (verdict.appid) report.steam_appid = verdict.appid;
+  if (verdict.inherited_from && verdict.klass != WorkloadClass::regular) report.inherited_from = verdict.inherited_from;
+  if (const auto kind = book_.kind_name(verdict.kind); !kind.empty()) report.kind = std::string(kind);
+  if (const Decision* decision = verdict.in_force()) {
+    report.source = std::string(source_name(decision->source));
+    report.level = std::string(level_name(verdict.level));
+    if (const auto rule = book_.rule_name(decision->rule); !rule.empty()) report.rule = std::string(rule);
+  }
+  if (verdict.level == Level::thread || verdict.level == Level::image) report.evidence = book_.evidence(verdict);
+  if (verdict.level == Level::cgroup) {
+    if (const auto cgroup = classifier_->cgroup(verdict.cgroup.v))
+      if (const auto name = book_.compiled.atom_name(cgroup->evidence); !name.empty()) report.evidence.emplace_back(name);
+  }
+  if (verdict.level == Level::ancestry) report.evidence.push_back("what it was before, or its parent, was of this class");
+  if (verdict.level == Level::user) report.evidence.push_back("a person said so (vigilctl class)");
+  return Reply::ok(wire::to_json(report));
+}
+
+Reply Daemon::answer_class(const wire::ClassCall& call) {
+  const auto raw = classifier_->verdict(call.pid);
+  const auto identity = procfs_.identify(call.pid);
+  if (!raw || !identity) return Reply::error(ErrorCode::not_found, "there is no process " + std::to_string(call.pid));
+  ClassRequest request;
+  request.key = ProcKey{raw->key.tgid, raw->key.start_ns};
+  request.comm = identity->comm;
+  request.clear = !call.klass;
+  if (call.klass) request.klass = *call.klass;
+  handle(request);
+  const auto now = classifier_->verdict(call.pid);
+  if (!now) return Reply::error(ErrorCode::not_found, "process " + std::to_string(call.pid) + " has just ended");
+  const auto verdict = wire::decode_verdict(*now);
+  return Reply::ok({{"pid", call.pid}, {"class", to_string(verdict.klass)}, {"tasks", identity->threads}});
+}
+
+Reply Daemon::answer_mode(const wire::ModeCall& call) {
+  if (call.mode) {
+    tuning_ = *call.mode;
+    if (options_.mode != RunMode::observe && !(scheduler_ && scheduler_->is_attached())) {
+      supervisor_.reset();
+      try_attach("asked for by vigilctl mode");
+    }
+    publish(edge::ControlServer::Kind::event,
+            wire::format_line({{"event", "mode"}, {"t_ns", monotonic_now()}, {"mode", wire::to_string(tuning_)}}));
+  }
+  return Reply::ok({{"mode", wire::to_string(tuning_)}, {"in_force", wire::to_string(tuning_)}});
+}
+
+wire::StatusReport Daemon::status() {
+  wire::StatusReport out;
+  const bool scheduling = scheduler_ && scheduler_->is_attached();
+  out.version = VIGIL_VERSION;
+  out.pid = static_cast<std::uint32_t>(getpid());
+  out.mode = scheduling ? "schedule" : "observe";
+  out.requested_mode = std::string(to_string(options_.mode));
+  if (scheduling) out.ops = scheduler_->name();
+  if (!scheduling && !why_not_more_.empty() && options_.mode != RunMode::observe) out.why_not_more = why_not_more_;
+  out.returns_at_ns = returns_at_ns_;
+  out.now_ns = monotonic_now();
+  out.started_ns = started_ns_;
+  out.ready_after_ns = ready_after_ns_;
+  out.tuning = out.tuning_in_force = tuning_;
+  if (auto counts = classifier_->count_classes()) {
+    for (const auto klass : kWorkloadClasses) {
+      const auto i = static_cast<std::size_t>(klass);
+      out.classes.push_back({klass, counts->processes[i], counts->tasks[i]});
+    }
+  }
+  const auto& counters = classifier_->counters();
+  for (std::size_t i = VIGIL_EV_FORK; i <= VIGIL_EV_CGROUP_ATTACH; ++i)
+    out.events.push_back({std::string(kEventNames[i]), counters.seen[i], counters.reported[i], counters.lost[i]});
+  out.resyncs = engine_.losses().resyncs;
+  out.ejections = ejections_;
+  out.rules = book_.rules.rules.size();
+  out.rule_files = book_.files;
+  out.degraded = degraded_;
+  return out;
+}
+
+wire::Metrics Daemon::metrics() {
+  wire::Metrics out;
+  const auto& counters = classifier_->counters();
+  {
+    auto seen = out.counter("events_seen", "Events that passed the kernel half.");
+    for (std::size_t i = VIGIL_EV_FORK; i <= VIGIL_EV_CGROUP_ATTACH; ++i)
+      seen.add(static_cast<double>(counters.seen[i]), {{"event", std::string(kEventNames[i])}});
+  }
+  {
+    auto reported = out.counter("events_reported", "Events that user space was told of.");
+    for (std::size_t i = VIGIL_EV_FORK; i <= VIGIL_EV_CGROUP_ATTACH; ++i)
+      reported.add(static_cast<double>(counters.reported[i]), {{"event", std::string(kEventNames[i])}});
+  }
+  {
+    auto lost = out.counter("events_lost", "Event records that did not fit the ring; made up for by a resync.");
+    for (std::size_t i = VIGIL_EV_FORK; i <= VIGIL_EV_CGROUP_ATTACH; ++i)
+      lost.add(static_cast<double>(counters.lost[i]), {{"event", std::string(kEventNames[i])}});
+  }
+  out.counter("images_truncated", "Executed images of which not every string was looked at.")
+      .add(static_cast<double>(counters.truncated));
+  out.counter("storage_failures", "Tasks that could not be given storage.").add(static_cast<double>(counters.storage_failed));
+  out.counter("ejections", "Times the kernel threw the scheduler out.").add(static_cast<double>(supervisor_.ejections()));
+  if (auto counts = classifier_->count_classes()) {
+    auto processes = out.gauge("processes", "Processes by class.");
+    for (const auto klass : kWorkloadClasses)
+      processes.add(counts->processes[static_cast<std::size_t>(klass)], {{"class", std::string(to_string(klass))}});
+  }
+  return out;
+}
+
+}  // namespace vigil::app

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "app/daemon.hpp"
+
+#include <malloc.h>
+#include <signal.h>
+
+#include <cstring>
+
+#include "app/lines.hpp"
+#include "base/clock.hpp"
+#include "base/text.hpp"
+#include "wire/recording.hpp"
+#include "wire/records.hpp"
+
+namespace vigil::app {
+
+namespace {
+
+constexpr log::Logger kLog{"vigil"};
+// Records handled before the loop looks at its other descriptors: a storm delays a person's question by a millisecond.
+constexpr std::size_t kBatch = 256;
+
+void debug_libbpf(std::string_view line) { kLog.debug("libbpf: {}", line); }
+
+}  // namespace
+
+std::string_view to_string(RunMode mode) {
+  switch (mode) {
+    case RunMode::automatic: break;
+    case RunMode::schedule: return "schedule";
+    case RunMode::observe: return "observe";
+  }
+  return "auto";
+}
+
+Result<std::unique_ptr<Daemon>> Daemon::create(const Options& options) {
+  std::unique_ptr<Daemon> daemon(new Daemon(options));
+  daemon->started_ns_ = monotonic_now();
+  auto loop = loop::Loop::create();
+  if (!loop) return fail(std::move(loop).error());
+  daemon->owned_loop_.emplace(std::move(*loop));
+  daemon->loop_ = &*daemon->owned_loop_;
+  if (auto started = daemon->start(); !started) return fail(std::move(started).error());
+  return daemon;
+}
+
+Daemon::~Daemon() = default;
+
+Result<void> Daemon::start() {
+  libbpf_capture(options_.log_level <= log::Level::debug ? debug_libbpf : nullptr);
+  if (auto notifier = edge::Notifier::from_environment(); notifier) {
+    notifier_ = std::move(*notifier);
+  } else {
+    kLog.warn("cannot talk to the service manager: {}", notifier.error().message());
+  }
+
+  auto book = RuleBook::read(options_.rule_folders);
+  if (!book) return fail(book.error().message(), 2);
+  book_ = std::move(*book);
+  kLog.info("{} rules from {} files", book_.rules.rules.size(), book_.files.size());
+
+  // The socket first: a second daemon ends here, before it has touched anything.
+  if (auto done = start_control(); !done) return done;
+  if (auto done = start_classifier(); !done) return done;
+  if (auto done = start_scheduler(); !done) return done;
+  if (auto done = start_signals(); !done) return done;
+  announce_ready();
+  return {};
+}
+
+Result<void> Daemon::start_classifier() {
+  auto classifier = Classifier::load(ClassifierOptions{options_.ring_bytes});
+  if (!classifier) return fail(std::move(classifier).error());
+  classifier_.emplace(std::move(*classifier));
+  if (auto done = classifier_->install_rules(wire::encode(book_.compiled)); !done) return done;
+  if (auto done = classifier_->attach(); !done) return done;
+  classifier_->enable();
+
+  auto watch = loop::Watch::create(*loop_, classifier_->events_fd(), loop::Ready{.readable = true},
+                                   [this](loop::Ready) { on_events_ready(); });
+  if (!watch) return fail(std::move(watch).error());
+  events_watch_ = std::move(*watch);
+  resync();
+  return {};
+}
+
+Result<void> Daemon::start_control() {
+  edge::ControlOptions control;
+  if (!options_.socket_group.empty()) {
+    auto group = edge::find_group(options_.socket_group);
+    if (!group) return fail(group.error().message(), 2);
+    control.group = *group;
+  }
+  auto server = edge::ControlServer::create(*loop_, options_.socket, control,
+                                            [this](const wire::Request& request, const edge::Peer& peer) {
+                                              return answer(request, peer);
+                                            });
+  if (!server) return fail(std::move(server).error().in("control socket"));
+  control_ = std::move(*server);
+  control_->on_subscribers_changed([this] {
+    if (classifier_)
+      classifier_->set_stream_all(control_->wanted(edge::ControlServer::Kind::event) ||
+                                  control_->wanted(edge::ControlServer::Kind::recorded));
+  });
+  return {};
+}
+
+Result<void> Daemon::start_signals() {
+  for (const int number : {SIGINT, SIGTERM}) {
+    auto signal = loop::Signal::create(*loop_, number, [this] {
+      (void)notifier_.stopping("stopping");
+      loop_->stop();
+    });
+    if (!signal) return fail(std::move(signal).error());
+    signals_.push_back(std::move(*signal));
+  }
+  auto hangup = loop::Signal::create(*loop_, SIGHUP, [this] { reload(); });
+  if (!hangup) return fail(std::move(hangup).error());
+  signals_.push_back(std::move(*hangup));
+
+  if (options_.stats_seconds) {
+    const std::chrono::seconds period(*options_.stats_seconds);
+    // A person asked for it: the one timer that comes again.
+    auto timer = loop::Timer::create(*loop_, [this, period] {
+      const auto text = wire::format_openmetrics(metrics());
+      std::fwrite(text.data(), 1, text.size(), stdout);
+      std::fflush(stdout);
+      stats_timer_.arm(period);
+    });
+    if (!timer) return fail(std::move(timer).error());
+    stats_timer_ = std::move(*timer);
+    stats_timer_.arm(period);
+  }
+  return {};
+}
+
+void Daemon::announce_ready() {
+  // Start-up needed ten times what running needs: the kernel's type information, the verifier's log, the rules' text.
+  malloc_trim(0);
+  ready_after_ns_ = monotonic_now() - started_ns_;
+  const bool scheduling = scheduler_ && scheduler_->is_attached();
+  const std::string mode = scheduling ? "schedule" : "observe";
+  kLog.info("ready: {} mode after {} ms{}", mode, ready_after_ns_ / 1'000'000,
+            scheduling ? ", scheduler " + scheduler_->name() : "");
+  (void)notifier_.ready(scheduling ? "scheduling as " + scheduler_->name() : "observing: " + why_not_more_);
+}
+
+int Daemon::run() {
+  loop_->run();
+  kLog.info("stopped{}", scheduler_ && scheduler_->is_attached() ? ": the kernel's own scheduler takes over" : "");
+  scheduler_.reset();
+  log::flush();
+  return exit_code_;
+}
+
+void Daemon::on_events_ready() {
+  classifier_->drain(kBatch, [this](std::span<const std::byte> record) { on_record(record); });
+  check_losses();
+}
+
+void Daemon::on_record(std::span<const std::byte> record) {
+  vigil_ev_hdr header{};
+  if (record.size() >= sizeof(header)) std::memcpy(&header, record.data(), sizeof(header));
+  if (header.kind == VIGIL_EV_SCHED) return on_scheduler_exit();
+  auto event = wire::decode(record);
+  if (!event) {
+    kLog.warn("an event record was not understood: {}", event.error().message());
+    return;
+  }
+  if (control_ && control_->wanted(edge::ControlServer::Kind::recorded))
+    control_->publish(edge::ControlServer::Kind::recorded, wire::format_record(monotonic_now(), record));
+  handle(*event);
+}
+
+void Daemon::handle(const Event& event) { perform(engine_.step(event, monotonic_now())); }
+
+void Daemon::check_losses() {
+  const auto& counters = classifier_->counters();
+  const auto lost = __atomic_load_n(&counters.lost_gen, __ATOMIC_ACQUIRE);
+  if (lost == lost_seen_) return;
+  const auto count = lost - lost_seen_;
+  lost_seen_ = lost;
+  lost_total_ += count;
+  if (control_ && control_->wanted(edge::ControlServer::Kind::recorded))
+    control_->publish(edge::ControlServer::Kind::recorded, wire::format_lost(monotonic_now(), count));
+  handle(LostEvents{count});
+}
+
+void Daemon::perform(const Actions& actions) {
+  for (const auto& action : actions) {
+    if (const auto* read = std::get_if<ReadProcess>(&action)) {
+      ProcessFacts facts = procfs_.read(read->key);
+      if (control_ && control_->wanted(edge::ControlServer::Kind::recorded))
+        control_->publish(edge::ControlServer::Kind::recorded, wire::format_facts(monotonic_now(), facts));
+      handle(facts);
+    } else if (const auto* assign = std::get_if<AssignClass>(&action)) {
+      vigil_assign request{};
+      request.key.tgid = assign->key.tgid;
+      request.key.start_ns = assign->key.start_ns;
+      request.level = static_cast<__u32>(assign->level);
+      request.decision = wire::encode_decision(assign->decision);
+      request.appid = assign->appid;
+      request.event_ns = assign->event_ns;
+      if (auto done = classifier_->assign(request); !done) kLog.warn("{}", done.error().message());
+    } else if (std::get_if<Resync>(&action)) {
+      resync();
+    } else if (const auto* verdict = std::get_if<PublishVerdict>(&action)) {
+      if (control_ && control_->wanted(edge::ControlServer::Kind::verdict))
+        publish(edge::ControlServer::Kind::verdict, verdict_line(*verdict, book_));
+    } else if (const auto* task = std::get_if<PublishTask>(&action)) {
+      if (control_ && control_->wanted(edge::ControlServer::Kind::event))
+        publish(edge::ControlServer::Kind::event, task_line(task->event));
+    } else if (const auto* cgroup = std::get_if<PublishCgroup>(&action)) {
+      if (control_ && control_->wanted(edge::ControlServer::Kind::event))
+        publish(edge::ControlServer::Kind::event, cgroup_line(cgroup->event));
+    } else if (const auto* lost = std::get_if<PublishLost>(&action)) {
+      publish(edge::ControlServer::Kind::event, lost_line(monotonic_now(), *lost));
+    } else if (const auto* announce = std::get_if<Announce>(&action)) {
+      kLog.message(log::Level::info, announce->text);
+    }
+  }
+}
+
+void Daemon::publish(edge::ControlServer::Kind kind, const std::string& line) {
+  if (control_) control_->publish(kind, line);
+}
+
+void Daemon::resync() {
+  auto totals = classifier_->snapshot(
+      false,
+      [this](const vigil_snap_cgroup& record) {
+        CgroupEvent event;
+        event.kind = CgroupEvent::Kind::snapshot;
+        event.id = CgroupId{record.id};
+        event.parent = CgroupId{record.parent};
+        event.decision = wire::decode_decision(record.decision);
+        event.appid = record.appid;
+        handle(event);
+      },
+      [this](std::span<const std::byte> record) { on_record(record); });
+  if (!totals) {
+    kLog.error("processes that ran before could not be looked at: {}; new ones are classified all the same",
+               totals.error().message());
+    return;
+  }
+  kLog.debug("looked at {} tasks, decided {}", totals->tasks, totals->decided);
+  handle(ResyncDone{totals->tasks});
+}
+
+void Daemon::reload() {
+  (void)notifier_.reloading();
+  const auto before = monotonic_now();
+  auto book = RuleBook::read(options_.rule_folders);
+  if (!book) {
+    kLog.error("the rules were not reloaded, the old ones stay in force:\n{}", book.error().message());
+    (void)notifier_.ready("rules have mistakes: the old ones stay in force");
+    return;
+  }
+  if (auto done = classifier_->install_rules(wire::encode(book->compiled)); !done) {
+    kLog.error("the rules were not reloaded, the old ones stay in force: {}", done.error().message());
+    (void)notifier_.ready("rules could not be installed: the old ones stay in force");
+    return;
+  }
+  book_ = std::move(*book);
+  resync();
+  kLog.info("{} rules reloaded in {} ms", book_.rules.rules.size(), (monotonic_now() - before) / 1'000'000);
+  // A reload is also how a person says: try again.
+  if (options_.mode != RunMode::observe && !(scheduler_ && scheduler_->is_attached())) {
+    supervisor_.reset();
+    try_attach("reload");
+  }
+  (void)notifier_.ready(scheduler_ && scheduler_->is_attached() ? "scheduling as " + scheduler_->name()
+                                                                : "observing: " + why_not_more_);
+}
+
+}  // namespace vigil::app

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The daemon: owns the loop, the edges and the engine; feeds events in and carries actions out. One thread.
+//
+// A start: rules, BPF objects, tracepoints, snapshot, scheduler, control socket, `ready`. From then on nothing happens
+// unless an event does.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/options.hpp"
+#include "app/rule_book.hpp"
+#include "base/result.hpp"
+#include "core/engine/engine.hpp"
+#include "core/engine/supervisor.hpp"
+#include "edge/control/control_server.hpp"
+#include "edge/kernel/classifier.hpp"
+#include "edge/kernel/scheduler.hpp"
+#include "edge/procfs/process_reader.hpp"
+#include "edge/systemd/notify.hpp"
+#include "loop/loop.hpp"
+#include "loop/signal.hpp"
+#include "loop/timer.hpp"
+#include "loop/watch.hpp"
+#include "wire/metrics.hpp"
+#include "wire/reports.hpp"
+
+namespace vigil::app {
+
+class Daemon {
+ public:
+  // An error with code EX_CONFIG-like 2 in `code` is the user's to mend (rules, options); any other is a run-time failure.
+  static Result<std::unique_ptr<Daemon>> create(const Options& options);
+  ~Daemon();
+
+  // Until SIGINT or SIGTERM: 0; 1 when it could not go on.
+  int run();
+
+ private:
+  explicit Daemon(Options options) : options_(std::move(options)), procfs_(options_.proc_root) {}
+  Result<void> start();
+  Result<void> start_classifier();
+  Result<void> start_scheduler();
+  Result<void> start_control();
+  Result<void> start_signals();
+
+  void on_events_ready();
+  void on_record(std::span<const std::byte> record);
+  void handle(const Event& event);
+  void perform(const Actions& actions);
+  void resync();
+  void check_losses();
+  void reload();
+  void announce_ready();
+
+  // The scheduler's life: daemon_scheduler.cpp.
+  void try_attach(const char* occasion);
+  void on_scheduler_exit();
+  void scheduler_gone(const std::string& reason, const std::string& message);
+  SchedTopology sched_topology();
+
+  // Answers to vigilctl: calls.cpp.
+  edge::Reply answer(const wire::Request& request, const edge::Peer& peer);
+  edge::Reply answer_explain(std::uint32_t pid);
+  edge::Reply answer_class(const wire::ClassCall& call);
+  edge::Reply answer_mode(const wire::ModeCall& call);
+  wire::StatusReport status();
+  wire::Metrics metrics();
+
+  void publish(edge::ControlServer::Kind kind, const std::string& line);
+
+  Options options_;
+  std::uint64_t started_ns_ = 0;
+  std::uint64_t ready_after_ns_ = 0;
+  loop::Loop* loop_ = nullptr;
+  std::optional<loop::Loop> owned_loop_;
+  edge::ProcessReader procfs_;
+  edge::Notifier notifier_;
+  RuleBook book_;
+  Engine engine_;
+  Supervisor supervisor_;
+  std::optional<Classifier> classifier_;
+  std::uint64_t lost_seen_ = 0;
+  std::uint64_t lost_total_ = 0;
+
+  std::optional<Scheduler> scheduler_;
+  std::string why_not_more_;
+  std::vector<wire::StatusReport::Ejection> ejections_;
+  std::optional<std::uint64_t> returns_at_ns_;
+  wire::Mode tuning_ = wire::Mode::automatic;
+  std::vector<std::string> degraded_;
+
+  loop::Watch events_watch_;
+  loop::Timer return_timer_;
+  loop::Timer stats_timer_;
+  std::vector<loop::Signal> signals_;
+  std::unique_ptr<edge::ControlServer> control_;
+  int exit_code_ = 0;
+};
+
+}  // namespace vigil::app

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// What the daemon is told on its command line and by its configuration file.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "log/log.hpp"
+
+namespace vigil::app {
+
+enum class RunMode { automatic, schedule, observe };
+std::string_view to_string(RunMode mode);
+
+struct Options {
+  RunMode mode = RunMode::automatic;
+  std::vector<std::string> rule_folders;  // the built-in folder first
+  std::string socket = "/run/vigil/control.sock";
+  std::string socket_group;  // name or number; empty: root alone
+  std::string sysfs_root = "/sys";
+  std::string proc_root = "/proc";
+  log::Level log_level = log::Level::info;
+  std::optional<std::uint32_t> stats_seconds;    // print counters this often
+  std::optional<std::uint32_t> monitor_seconds;  // the same, without scheduling anything of our own: from a running daemon
+  std::uint32_t ring_bytes = 1 << 20;
+};
+
+// Where the built-in rules are: beside a build tree's program, else where they are installed.
+std::string builtin_rules_folder();
+
+}  // namespace vigil::app

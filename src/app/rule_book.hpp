@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The rules in force: read, compiled, and the names that the kernel's numbers stand for.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "core/classify/compile.hpp"
+#include "core/classify/rule.hpp"
+#include "core/verdict.hpp"
+
+namespace vigil::app {
+
+struct RuleBook {
+  classify::RuleSet rules;
+  classify::CompiledRules compiled;
+  std::vector<std::string> files;
+
+  // Every mistake of every file in the Error, a line each.
+  static Result<RuleBook> read(const std::vector<std::string>& folders);
+
+  // "games:proton-env"; "user" for a person's word; empty for none.
+  std::string_view rule_name(std::uint32_t rule) const;
+  std::string_view kind_name(std::uint8_t kind) const;
+  // What a verdict rests on, for people.
+  std::vector<std::string> evidence(const TaskVerdict& verdict) const;
+};
+
+}  // namespace vigil::app
