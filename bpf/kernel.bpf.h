@@ -67,7 +67,8 @@ enum {
 /*
  * A loop that the verifier follows without unrolling and the JIT runs without a call: the instruction (since 6.9) ends it
  * after eight million rounds, which no loop here gets near. Twice as fast as bpf_for() where the body is a few
- * instructions. Nothing is known of the counter's range inside, so mask what it indexes.
+ * instructions. Nothing is known of the counter's range inside, so mask what it indexes. Only where it pays: a counter that
+ * is compared with a length makes the verifier of 7.3 give up (more than 8,192 jumps pending), where bpf_for() does not.
  */
 #define can_loop                                                                                                   \
 	({                                                                                                         \

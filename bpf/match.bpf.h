@@ -128,7 +128,8 @@ __noinline int match_string(__u32 field, __u32 off, __u32 len)
 	struct vigil_config *cfg = config_get();
 	struct vigil_index *index;
 	__u64 hash, prefix, suffix;
-	__u32 n, i;
+	__u32 n;
+	int i;
 
 	if (!s || !cfg || !len)
 		return 0;
@@ -140,7 +141,9 @@ __noinline int match_string(__u32 field, __u32 off, __u32 len)
 
 	if (prefix || (index->exact_fields >> field & 1)) {
 		hash = VIGIL_HASH_SEED;
-		for (i = s->zero; i < n && can_loop; i++) {
+		bpf_for(i, 0, NAME_MAX_CMP) {
+			if ((__u32)i >= n)
+				break;
 			hash = (hash ^ (__u8)s->buf[(off + i) & BUF_MASK]) * VIGIL_HASH_PRIME;
 			if (prefix >> ((i + 1) & 63) & 1)
 				match_atom(hash, i + 1, field << 8 | VIGIL_OP_PREFIX, off + i + 1);
@@ -150,7 +153,9 @@ __noinline int match_string(__u32 field, __u32 off, __u32 len)
 	}
 	if (suffix) {
 		hash = VIGIL_HASH_SEED;
-		for (i = s->zero; i < n && can_loop; i++) {
+		bpf_for(i, 0, NAME_MAX_CMP) {
+			if ((__u32)i >= n)
+				break;
 			hash = (hash ^ (__u8)s->buf[(off + len - 1 - i) & BUF_MASK]) * VIGIL_HASH_PRIME;
 			if (suffix >> ((i + 1) & 63) & 1)
 				match_atom(hash, i + 1, field << 8 | VIGIL_OP_SUFFIX, off + len);
@@ -167,16 +172,18 @@ __noinline int match_env(__u32 off, __u32 len)
 	struct vigil_index *index;
 	__u64 hash = VIGIL_HASH_SEED, prefix, value_prefix;
 	bool in_name = true;
-	__u32 i;
+	int i;
 
 	if (!s || !cfg)
 		return 0;
 	index = &cfg->index[cfg->gen & 1];
 	prefix = index->prefix_lens[VIGIL_FIELD_ENV];
 	value_prefix = index->prefix_lens[VIGIL_FIELD_ENV_VALUE];
-	for (i = s->zero; i < NAME_MAX_CMP && i < len && can_loop; i++) {
+	bpf_for(i, 0, NAME_MAX_CMP) {
 		__u8 c;
 
+		if ((__u32)i >= len)
+			break;
 		c = s->buf[(off + i) & BUF_MASK];
 		if (in_name && c == '=') {
 			in_name = false;
@@ -197,13 +204,15 @@ __noinline int match_env(__u32 off, __u32 len)
 __noinline int match_base_name(__u32 off, __u32 len)
 {
 	struct vigil_scratch *s = scratch_get();
-	__u32 i;
+	int i;
 
 	if (!s)
 		return 0;
-	for (i = s->zero; i < VIGIL_NAME_LEN && i < len && can_loop; i++) {
+	bpf_for(i, 0, VIGIL_NAME_LEN) {
 		char c;
 
+		if ((__u32)i >= len)
+			break;
 		c = s->buf[(off + len - 1 - i) & BUF_MASK];
 		if (c == '/' || c == '\\')
 			return len - i;
