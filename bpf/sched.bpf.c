@@ -6,8 +6,8 @@
  * everything runnable there; so it shows what a task with share one that never sleeps would have received. A task's
  * share is its nice value's weight times its class's. Its vtime grows by 1/share for each nanosecond it runs.
  *
- * Deadline. A task asks for `request` ns of service at a time, due at vtime + request/share. The queue of an LLC is
- * ordered by deadline. When the request has been served, a new one is made; until then the deadline stays, also across
+ * Deadline. A task asks for `request` ns of service at a time, due at vtime + request/share on the clock. The queue of
+ * an LLC is ordered by the real time at which the clock is expected to be there. When the request has been served, a new one is made; until then the deadline stays, also across
  * preemption. Over time each gets service in proportion to its share, whatever its requests are: a short request buys
  * an earlier deadline at the price of more switches, nothing else.
  *
@@ -17,8 +17,8 @@
  * Class. Share, request, credit and urgency come from a table by class (tunables). No class has a queue of its own and none
  * is absolutely first: a wrong class is a small error.
  *
- * No starvation. A deadline is never further ahead than the clock moves in wait_bound while all CPUs are busy, and the clock
- * moves whenever anything runs. So every queued task becomes the earliest within about that time.
+ * No starvation. The time at which a queued task is due is never further ahead than wait_bound, and nobody who comes later
+ * is put further back than a quarter of it; so every queued task becomes the earliest, whoever comes.
  *
  * CPU. A wake-up takes an idle CPU if there is one (the one before, a whole idle core, the same LLC, any) and goes there
  * without queueing. Otherwise it is queued; if it is urgent, a CPU that runs something less urgent is asked to
@@ -37,7 +37,7 @@
 
 char _license[] SEC("license") = "GPL";
 
-#define EARLIEST_NONE (1ULL << 63) /* added to a clock: later than any deadline */
+#define NEVER (~0ULL) /* later than any time a task is due */
 
 /* --- wake-up ----------------------------------------------------------------------------------------------- */
 
@@ -82,7 +82,8 @@ void BPF_STRUCT_OPS(vigil_runnable, struct task_struct *p, u64 enq_flags)
 		t->flags |= VIGIL_ST_PLACED;
 		t->vtime = llc->clock;
 	} else {
-		t->vtime = vigil_rejoin(t->vtime, llc->clock, (u64)class->credit_us * 1000, bound_of(llc, tun),
+		t->vtime = vigil_rejoin(t->vtime, llc->clock, (u64)class->credit_us * 1000,
+					vigil_bound(wait_ns(tun), vigil_spread(llc->load, llc->cpus)),
 					class->flags & VIGIL_SCHED_FORGIVE);
 	}
 	if (enq_flags & SCX_ENQ_WAKEUP) {
@@ -143,9 +144,9 @@ void BPF_STRUCT_OPS(vigil_enqueue, struct task_struct *p, u64 enq_flags)
 		t = &task->sched;
 		if (request_served(t))
 			renew(p, task, llc, tun);
-		key = t->deadline;
+		key = due_of(t, llc, now_ns(), tun);
 	} else {
-		key = llc->clock;
+		key = now_ns();
 		count(no_storage);
 	}
 
@@ -221,7 +222,7 @@ void BPF_STRUCT_OPS(vigil_dispatch, s32 here, struct task_struct *prev)
 	struct vigil_task *task;
 	struct llc *llc;
 	bool runs_on = false, own;
-	u64 now, none, key_prev, key_own, key_llc;
+	u64 now, key_prev = NEVER, key_own, key_llc;
 
 	if (!cpu || !tun)
 		return;
@@ -229,8 +230,6 @@ void BPF_STRUCT_OPS(vigil_dispatch, s32 here, struct task_struct *prev)
 	if (!llc)
 		return;
 	now = now_ns();
-	none = llc->clock + EARLIEST_NONE;
-	key_prev = none;
 	if (prev && (prev->scx.flags & SCX_TASK_QUEUED)) {
 		runs_on = true;
 		task = task_of(prev);
@@ -238,19 +237,19 @@ void BPF_STRUCT_OPS(vigil_dispatch, s32 here, struct task_struct *prev)
 			charge(&task->sched, llc, now);
 			if (request_served(&task->sched))
 				renew(prev, task, llc, tun);
-			key_prev = task->sched.deadline;
+			key_prev = due_of(&task->sched, llc, now, tun);
 		}
 	}
 	own = scx_bpf_dsq_nr_queued(CPU_DSQ + here) > 0;
 	if (runs_on || own) {
-		key_llc = dsq_head_key(cpu->llc, none);
-		key_own = own ? dsq_head_key(CPU_DSQ + here, none) : none;
-		if (runs_on && !vigil_before(key_llc, key_prev) && !vigil_before(key_own, key_prev)) {
+		key_llc = dsq_head_key(cpu->llc, NEVER);
+		key_own = own ? dsq_head_key(CPU_DSQ + here, NEVER) : NEVER;
+		if (runs_on && key_prev <= key_llc && key_prev <= key_own) {
 			prev->scx.slice = (u64)tun->lease_us * 1000;
 			count(kept);
 			return;
 		}
-		if (own && !vigil_before(key_llc, key_own)) {
+		if (own && key_own <= key_llc) {
 			if (dsq_take(CPU_DSQ + here))
 				return;
 		}
@@ -338,7 +337,7 @@ void BPF_STRUCT_OPS(vigil_tick, struct task_struct *p)
 	struct cpu *cpu = cpu_of(here);
 	struct vigil_sched_task *t;
 	struct llc *llc;
-	u64 none;
+	u64 now, due;
 
 	if (!task || !cpu || !tun)
 		return;
@@ -346,14 +345,14 @@ void BPF_STRUCT_OPS(vigil_tick, struct task_struct *p)
 	llc = llc_of(t->llc);
 	if (!llc)
 		return;
-	charge(t, llc, now_ns());
+	now = now_ns();
+	charge(t, llc, now);
 	if (!request_served(t))
 		return;
 	renew(p, task, llc, tun);
 	show_urgency(cpu, here, llc, t->urgency);
-	none = llc->clock + EARLIEST_NONE;
-	if (vigil_before(dsq_head_key(t->llc, none), t->deadline) ||
-	    vigil_before(dsq_head_key(CPU_DSQ + here, none), t->deadline)) {
+	due = due_of(t, llc, now, tun);
+	if (dsq_head_key(t->llc, NEVER) < due || dsq_head_key(CPU_DSQ + here, NEVER) < due) {
 		p->scx.slice = 0;
 		count(yielded);
 	}

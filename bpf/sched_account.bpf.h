@@ -40,23 +40,32 @@ static __always_inline void recount(struct llc *llc, struct vigil_sched_task *t,
 	}
 }
 
-static __always_inline u64 bound_of(struct llc *llc, struct vigil_sched_tunables *tun)
+static __always_inline u64 wait_ns(struct vigil_sched_tunables *tun)
 {
-	return vigil_bound((u64)tun->wait_bound_us * 1000, llc->cpus, llc->load);
+	return (u64)tun->wait_bound_us * 1000;
 }
 
-/* A new request, when the last one has been served. */
+/* A new request, when the last one has been served. Who is so far ahead that it would wait too long is let off the rest. */
 static __always_inline void renew(struct task_struct *p, struct vigil_task *task, struct llc *llc,
 				  struct vigil_sched_tunables *tun)
 {
 	struct vigil_sched_task *t = &task->sched;
+	u64 most;
 
 	refresh(p, task, tun);
 	if (t->counted)
 		recount(llc, t, t->share);
-	t->deadline = vigil_deadline(t->vtime, llc->clock, t->request, t->share, bound_of(llc, tun));
+	most = llc->clock + vigil_bound(wait_ns(tun), vigil_spread(llc->load, llc->cpus));
+	t->vtime = vigil_earlier(t->vtime, most);
+	t->deadline = vigil_deadline(t->vtime, t->request, t->share);
 	if (!t->deadline)
 		t->deadline = 1;
+}
+
+/* The key of a queue. */
+static __always_inline u64 due_of(struct vigil_sched_task *t, struct llc *llc, u64 now, struct vigil_sched_tunables *tun)
+{
+	return vigil_due(now, t->deadline, llc->clock, vigil_spread(llc->load, llc->cpus), wait_ns(tun));
 }
 
 static __always_inline bool request_served(struct vigil_sched_task *t)

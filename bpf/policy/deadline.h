@@ -24,17 +24,40 @@ VIGIL_POLICY __u64 vigil_clock_step(__u64 ns, __u64 load)
 }
 
 /*
- * How far the clock of an LLC with `cpus` CPUs, all busy, moves in `wait_ns`. Deadlines are kept within it, and so is
- * what a task may be ahead: that is why nobody waits (much) longer than wait_ns, whatever its share.
+ * How many nanoseconds it takes the clock of an LLC to move by one while all its `cpus` CPUs are busy, in 256ths: at least one,
+ * for a clock that nobody waits on has no hurry to be told.
  */
-VIGIL_POLICY __u64 vigil_bound(__u64 wait_ns, __u32 cpus, __u64 load)
-{
-	__u64 full = (__u64)(cpus ? cpus : 1) * VIGIL_SHARE_ONE;
+#define VIGIL_SPREAD_ONE 256
 
-	if (load <= full)
-		return wait_ns;
-	/* load / VIGIL_SHARE_ONE would lose too much; wait_ns is below 2^32, full below 2^24. */
-	return wait_ns * full / load;
+VIGIL_POLICY __u64 vigil_spread(__u64 load, __u32 cpus)
+{
+	__u64 spread = load * VIGIL_SPREAD_ONE / ((__u64)(cpus ? cpus : 1) * VIGIL_SHARE_ONE);
+
+	return spread < VIGIL_SPREAD_ONE ? VIGIL_SPREAD_ONE : spread;
+}
+
+/* How far ahead of the clock a deadline may lie so that it is reached within wait_ns. */
+VIGIL_POLICY __u64 vigil_bound(__u64 wait_ns, __u64 spread)
+{
+	return wait_ns * VIGIL_SPREAD_ONE / spread;
+}
+
+/*
+ * When, in real time, the clock is expected to reach `deadline`: the order of the queues. Real time, because the clock
+ * slows down when load grows, and who was promised a time must not wait for ever because others came. Nobody is put
+ * further ahead than wait_ns, nor back than a quarter of it; so nobody waits much longer than those together, by construction.
+ */
+VIGIL_POLICY __u64 vigil_due(__u64 now, __u64 deadline, __u64 clock, __u64 spread, __u64 wait_ns)
+{
+	__s64 ahead = (__s64)(deadline - clock);
+	__u64 most = 1ULL << 32, real;
+
+	if (ahead >= 0) {
+		real = ((__u64)ahead < most ? (__u64)ahead : most) * spread / VIGIL_SPREAD_ONE;
+		return now + (real < wait_ns ? real : wait_ns);
+	}
+	real = ((__u64)-ahead < most ? (__u64)-ahead : most) * spread / VIGIL_SPREAD_ONE;
+	return now - (real < wait_ns / 4 ? real : wait_ns / 4);
 }
 
 /* Where a task that comes back starts from: at most `credit` behind, at most `bound` ahead. */
@@ -44,10 +67,10 @@ VIGIL_POLICY __u64 vigil_rejoin(__u64 vtime, __u64 clock, __u64 credit, __u64 bo
 	return vigil_earlier(vtime, clock + (forgive ? 0 : bound));
 }
 
-/* When the next `request` of service is due. */
-VIGIL_POLICY __u64 vigil_deadline(__u64 vtime, __u64 clock, __u64 request, __u32 share, __u64 bound)
+/* When the next `request` of service is due, on the clock. */
+VIGIL_POLICY __u64 vigil_deadline(__u64 vtime, __u64 request, __u32 share)
 {
-	return vigil_earlier(vtime + vigil_virtual(request, share), clock + bound);
+	return vtime + vigil_virtual(request, share);
 }
 
 /*

@@ -3,6 +3,7 @@
 // The scheduler's arithmetic (bpf/policy), compiled for the host.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -14,36 +15,47 @@ namespace {
 
 constexpr std::uint64_t kMs = 1'000'000;
 
-// A fluid machine: what the earliest deadline gives to tasks that never sleep, `slice` of service at a time.
+// One CPU, tasks that never sleep, `slice` of service at a time to whoever is due first.
 struct Task {
   std::uint32_t share;
   std::uint64_t request;
-  std::uint64_t vtime = 0, deadline = 0, ran = 0, waited_since = 0, longest_wait = 0;
+  std::uint64_t vtime = 0, deadline = 0, due = 0, ran = 0, queued_at = 0, longest_wait = 0;
 };
 
 struct Machine {
-  std::uint64_t clock = 0, now = 0, wait_bound = 400 * kMs;
+  static constexpr std::uint64_t kWait = 400 * kMs;
+  std::uint64_t clock = 0, now = 1'000'000 * kMs;
   std::vector<Task> tasks;
 
-  std::uint64_t load() const {
-    std::uint64_t sum = 0;
-    for (const auto& task : tasks) sum += task.share;
-    return sum;
+  std::uint64_t spread() const {
+    std::uint64_t load = 0;
+    for (const auto& task : tasks) load += task.share;
+    return vigil_spread(load, 1);
+  }
+
+  void queue(Task& task) {
+    if (task.deadline == 0 || !vigil_before(task.vtime, task.deadline)) {
+      task.vtime = vigil_earlier(task.vtime, clock + vigil_bound(kWait, spread()));
+      task.deadline = vigil_deadline(task.vtime, task.request, task.share);
+    }
+    task.due = vigil_due(now, task.deadline, clock, spread(), kWait);
+    task.queued_at = now;
+  }
+
+  void add(std::uint32_t share, std::uint64_t request) {
+    tasks.push_back({share, request, clock});
+    queue(tasks.back());
   }
 
   void run(std::uint64_t for_ns, std::uint64_t slice) {
-    for (const auto end = now + for_ns; now < end; now += slice) {
-      Task* next = nullptr;
-      for (auto& task : tasks) {
-        if (task.deadline == 0 || !vigil_before(task.vtime, task.deadline))
-          task.deadline = vigil_deadline(task.vtime, clock, task.request, task.share, vigil_bound(wait_bound, 1, load()));
-        if (!next || vigil_before(task.deadline, next->deadline)) next = &task;
-      }
-      next->longest_wait = std::max(next->longest_wait, now - next->waited_since);
-      next->waited_since = now + slice;
-      next->vtime += vigil_virtual(slice, next->share);
-      next->ran += slice;
-      clock += vigil_clock_step(slice, load());
+    for (const auto end = now + for_ns; now < end;) {
+      auto& next = *std::min_element(tasks.begin(), tasks.end(), [](auto& a, auto& b) { return a.due < b.due; });
+      next.longest_wait = std::max(next.longest_wait, now - next.queued_at);
+      now += slice;
+      next.vtime += vigil_virtual(slice, next.share);
+      next.ran += slice;
+      clock += vigil_clock_step(slice, spread() * VIGIL_SHARE_ONE / VIGIL_SPREAD_ONE);
+      queue(next);
     }
   }
 };
@@ -78,7 +90,10 @@ TEST_CASE("virtual time: comparisons survive the wrap") {
 
 TEST_CASE("deadline: service goes by nice value, whatever the requests are") {
   Machine machine;
-  machine.tasks = {{nice(0), 3 * kMs}, {nice(5), 3 * kMs}, {nice(0), 8 * kMs}, {nice(5), 1 * kMs}};
+  machine.add(nice(0), 3 * kMs);
+  machine.add(nice(5), 3 * kMs);
+  machine.add(nice(0), 8 * kMs);
+  machine.add(nice(5), 1 * kMs);
   machine.run(10'000 * kMs, 500'000);
   const auto ratio = [&](int a, int b) {
     return static_cast<double>(machine.tasks[static_cast<std::size_t>(a)].ran) /
@@ -94,18 +109,48 @@ TEST_CASE("deadline: service goes by nice value, whatever the requests are") {
 
 TEST_CASE("deadline: the least of all still runs within the bound beside heavy ones") {
   Machine machine;
-  for (int i = 0; i < 20; i++) machine.tasks.push_back({nice(-20), 3 * kMs});
-  machine.tasks.push_back({vigil_share(VIGIL_IDLE_POLICY_WEIGHT, 512), 6 * kMs});
+  for (int i = 0; i < 20; i++) machine.add(nice(-20), 3 * kMs);
+  machine.add(vigil_share(VIGIL_IDLE_POLICY_WEIGHT, 512), 6 * kMs);
   machine.run(10'000 * kMs, 1 * kMs);
   CHECK(machine.tasks.back().ran > 0);
   CHECK(machine.tasks.back().longest_wait < 600 * kMs);
 }
 
-TEST_CASE("bound: wide when nobody need wait, narrow when many do") {
-  CHECK(vigil_bound(400 * kMs, 4, 2 * VIGIL_SHARE_ONE) == 400 * kMs);
-  CHECK(vigil_bound(400 * kMs, 4, 8 * VIGIL_SHARE_ONE) == 200 * kMs);
-  CHECK(vigil_bound(400 * kMs, 1024, 100'000ULL * VIGIL_SHARE_ONE) == 400 * kMs * 1024 / 100'000);
-  CHECK(vigil_bound(400 * kMs, 0, 0) == 400 * kMs);
+TEST_CASE("deadline: who queued when little was asked for is not forgotten when heavy ones come") {
+  Machine machine;
+  machine.add(nice(19), 3 * kMs);
+  machine.add(nice(0), 3 * kMs);
+  machine.run(100 * kMs, 4 * kMs);
+  for (int i = 0; i < 20; i++) {
+    machine.add(nice(-20), 3 * kMs);
+    machine.run(300 * kMs, 4 * kMs);
+  }
+  CHECK(machine.tasks[0].longest_wait < 600 * kMs);
+  CHECK(machine.tasks[1].longest_wait < 600 * kMs);
+  // ... and what they had beyond their share is no debt for life once the heavy ones are gone.
+  machine.tasks.resize(2);
+  const auto before = machine.tasks[0].ran;
+  machine.run(3'000 * kMs, 4 * kMs);
+  CHECK(machine.tasks[0].ran > before);
+  CHECK(machine.tasks[0].longest_wait < 600 * kMs);
+}
+
+TEST_CASE("spread: a clock that nobody waits on runs with real time, a crowded one slower") {
+  CHECK(vigil_spread(2 * VIGIL_SHARE_ONE, 4) == VIGIL_SPREAD_ONE);
+  CHECK(vigil_spread(8 * VIGIL_SHARE_ONE, 4) == 2 * VIGIL_SPREAD_ONE);
+  CHECK(vigil_spread(0, 0) == VIGIL_SPREAD_ONE);
+  CHECK(vigil_bound(400 * kMs, 2 * VIGIL_SPREAD_ONE) == 200 * kMs);
+  CHECK(vigil_bound(400 * kMs, vigil_spread(100'000ULL * VIGIL_SHARE_ONE, 1024)) > 3 * kMs);
+}
+
+TEST_CASE("due: in real time, within the bounds on both sides") {
+  const std::uint64_t now = 5'000 * kMs, clock = 777 * kMs;
+  CHECK(vigil_due(now, clock + 3 * kMs, clock, 2 * VIGIL_SPREAD_ONE, 400 * kMs) == now + 6 * kMs);
+  CHECK(vigil_due(now, clock - 3 * kMs, clock, 2 * VIGIL_SPREAD_ONE, 400 * kMs) == now - 6 * kMs);
+  CHECK(vigil_due(now, clock + 900 * kMs, clock, VIGIL_SPREAD_ONE, 400 * kMs) == now + 400 * kMs);
+  CHECK(vigil_due(now, clock - 900 * kMs, clock, VIGIL_SPREAD_ONE, 400 * kMs) == now - 100 * kMs);
+  CHECK(vigil_due(now, clock + (1ULL << 50), clock, 1ULL << 28, 400 * kMs) == now + 400 * kMs);
+  CHECK(vigil_due(now, clock - (1ULL << 50), clock, 1ULL << 28, 400 * kMs) == now - 100 * kMs);
 }
 
 TEST_CASE("rejoin: sleep is no licence, and debt is kept unless it is forgiven") {
