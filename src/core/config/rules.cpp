@@ -188,6 +188,9 @@ class RulesParser {
       if (read_meta(key.str(), node, rule, enabled, reader)) continue;
       if (!read_condition(key.str(), node, rule.conditions, reader, true)) reader.unknown_key(key, rule_keys());
     }
+    // Behind the others, so that evidence is told in the order in which a rule is read.
+    if (const auto* also = table.get("also")) read_also(*also, rule, reader);
+    if (const auto* any = table.get("any")) read_any(*any, rule, reader);
     read_name(table, file, rule, reader);
     if (mistakes_.size() == before) check(table, rule, reader);
     if (enabled)
@@ -256,12 +259,8 @@ class RulesParser {
       enabled = reader.boolean(node, key).value_or(true);
     } else if (key == "appid_from") {
       read_captures(node, reader);
-    } else if (key == "also") {
-      read_also(node, rule, reader);
-    } else if (key == "any") {
-      read_any(node, rule, reader);
     } else {
-      return false;
+      return key == "also" || key == "any";
     }
     return true;
   }

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// `vigilctl rules check|test`: are the rule files right, and what would they decide? Works without a daemon.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vigil {
+
+// A process as a person describes it.
+struct DescribedProcess {
+  std::string exe;                 // path or name
+  std::string script;
+  std::string argv0;               // "": the executable
+  std::vector<std::string> args;   // behind argv[0]
+  std::vector<std::string> env;    // NAME=value
+  std::string comm;                // "": what the kernel would name it
+  std::string cgroup;
+  std::vector<std::string> kernel; // flags by name
+  std::optional<std::uint32_t> uid;
+  std::string before;              // class that it would inherit
+  std::vector<std::string> under;  // marks
+
+  bool says_nothing() const {
+    return exe.empty() && script.empty() && argv0.empty() && args.empty() && env.empty() && comm.empty() &&
+           cgroup.empty() && kernel.empty();
+  }
+};
+
+struct CommandOutput {
+  int status = 0;  // 0 done, 1 failed, 2 the description makes no sense
+  std::string out;
+  std::string err;
+};
+
+// `folders` empty: the built-in rules, then /etc/vigil/rules.d. Mistakes go to `err`, with `json` to `out`.
+CommandOutput check_rules(const std::vector<std::string>& folders, bool json);
+CommandOutput test_rules(const std::vector<std::string>& folders, const DescribedProcess& process, bool json);
+
+// The same, printed; the exit status.
+int run_rules_check(const std::vector<std::string>& folders, bool json);
+int run_rules_test(const std::vector<std::string>& folders, const DescribedProcess& process, bool json);
+
+}  // namespace vigil

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ctl/rules_cmd.hpp"
+
+#include <doctest/doctest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+using namespace vigil;
+using nlohmann::json;
+
+namespace {
+
+// A folder with one rule file, gone at the end.
+class RuleFolder {
+ public:
+  explicit RuleFolder(const std::string& text) {
+    std::string name = (std::filesystem::temp_directory_path() / "vigil-rules-XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    path_ = name;
+    std::ofstream(path_ + "/mine.toml") << text;
+  }
+  ~RuleFolder() { std::filesystem::remove_all(path_); }
+  RuleFolder(const RuleFolder&) = delete;
+  RuleFolder& operator=(const RuleFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace
+
+TEST_CASE("rules check: the built-in rules are right, and counted") {
+  const auto output = check_rules({RULES_DIR}, true);
+  CHECK(output.status == 0);
+  const auto said = json::parse(output.out);
+  CHECK(said["ok"] == true);
+  CHECK(said["rules"] == said["in_kernel"]);
+  CHECK(said["signals"] < said["signals_max"]);
+}
+
+TEST_CASE("rules check: mistakes are told with their place, and fail") {
+  const RuleFolder folder("[[rule]]\nname = \"a\"\nclass = \"gamin\"\nexe = \"x\"\n");
+  const auto output = check_rules({RULES_DIR, folder.path()}, false);
+  CHECK(output.status == 1);
+  CHECK(output.out.empty());
+  CHECK(output.err.find("/mine.toml:3:9: unknown class 'gamin'; did you mean 'gaming'?\n1 mistake.") != std::string::npos);
+  const auto said = json::parse(check_rules({folder.path()}, true).out);
+  CHECK(said["ok"] == false);
+  CHECK(said["mistakes"][0]["line"] == 3);
+}
+
+TEST_CASE("rules check: what is left to the daemon is named with the reason") {
+  const RuleFolder folder("[[rule]]\nname = \"a\"\nclass = \"gaming\"\nexe_path = \"/opt/*/x\"\n");
+  const auto output = check_rules({folder.path()}, false);
+  CHECK(output.status == 0);
+  CHECK(output.out.find("daemon  mine:a: a whole path ('/opt/*/x') is only read by the daemon") != std::string::npos);
+}
+
+TEST_CASE("rules test: a described Proton game") {
+  DescribedProcess process;
+  process.exe = "/usr/bin/sleep";
+  process.env = {"STEAM_COMPAT_DATA_PATH=/c", "SteamAppId=1091500"};
+  const auto said = json::parse(test_rules({RULES_DIR}, process, true).out);
+  CHECK(said["class"] == "gaming");
+  CHECK(said["kind"] == "proton");
+  CHECK(said["rule"] == "games:proton-env");
+  CHECK(said["level"] == "image");
+  CHECK(said["source"] == "kernel");
+  CHECK(said["steam_appid"] == 1091500);
+  CHECK(said["evidence"][0] == "env STEAM_COMPAT_DATA_PATH");
+}
+
+TEST_CASE("rules test: nothing known is regular, with nulls for what is not there") {
+  DescribedProcess process;
+  process.exe = "/usr/bin/sleep";
+  const auto said = json::parse(test_rules({RULES_DIR}, process, true).out);
+  CHECK(said["class"] == "regular");
+  CHECK(said["rule"].is_null());
+  CHECK(said["level"].is_null());
+  CHECK(said["steam_appid"].is_null());
+}
+
+TEST_CASE("rules test: inheritance, marks and boundaries can be described") {
+  DescribedProcess process;
+  process.exe = "/usr/bin/bash";
+  process.before = "gaming";
+  auto said = json::parse(test_rules({RULES_DIR}, process, true).out);
+  CHECK(said["class"] == "regular");
+  CHECK(said["boundary"] == "boundaries:shells");
+  process.exe = "/opt/helper";
+  said = json::parse(test_rules({RULES_DIR}, process, true).out);
+  CHECK(said["class"] == "gaming");
+  CHECK(said["level"] == "ancestry");
+}
+
+TEST_CASE("rules test: a description that makes no sense is a usage error") {
+  DescribedProcess process;
+  CHECK(test_rules({RULES_DIR}, process, false).status == 2);
+  process.exe = "/bin/x";
+  process.before = "gamer";
+  CHECK(test_rules({RULES_DIR}, process, false).status == 2);
+  process.before.clear();
+  process.env = {"NOVALUE"};
+  CHECK(test_rules({RULES_DIR}, process, false).status == 2);
+  process.env.clear();
+  process.under = {"nobody"};
+  CHECK(test_rules({RULES_DIR}, process, false).status == 2);
+}
+
+TEST_CASE("rules test: a rule only the daemon can decide says so") {
+  const RuleFolder folder("[[rule]]\nname = \"a\"\nclass = \"ai\"\nexe_path = \"/opt/*/x\"\n");
+  DescribedProcess process;
+  process.exe = "/opt/y/x";
+  CHECK(json::parse(test_rules({folder.path()}, process, true).out)["source"] == "daemon");
+}
