@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
   CLI::App cli{"Knows what every process is for the instant it starts, and schedules it accordingly."};
   cli.set_version_flag("--version", "scx_vigil " VIGIL_VERSION);
   CommandLine line;
-  std::string mode = "auto", level, simulate;
+  std::string mode, level, simulate;
   bool check = false;
   cli.add_option("--mode", mode, "auto: attach the scheduler where the kernel can, else observe; schedule: fail where it "
                                  "cannot; observe: classify only")
@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return cli.exit(error) == 0 ? kOk : kUsage;
   }
-  line.mode = mode == "schedule" ? RunMode::schedule : mode == "observe" ? RunMode::observe : RunMode::automatic;
+  line.mode = parse_run_mode(mode);
   if (!level.empty()) {
     line.log_level = log::parse_level(level);
     if (!line.log_level) {
@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
   }
   if (check) return run_check(line.sysfs_root.value_or("/sys"));
 
-  auto options = settle(line);
+  const auto options = settle(line);
   if (!options) {
     std::fprintf(stderr, "%s\n", options.error().message().c_str());
     return kUsage;
@@ -80,7 +80,7 @@ int main(int argc, char** argv) {
   if (setpriority(PRIO_PROCESS, 0, -20) != 0)
     std::fprintf(stderr, "scx_vigil: cannot raise its own priority; verdicts of the daemon come later under load\n");
 
-  auto daemon = Daemon::create(*options);
+  auto daemon = Daemon::create(line);
   if (!daemon) {
     std::fprintf(stderr, "scx_vigil: %s\n", daemon.error().message().c_str());
     return daemon.error().code() == kConfigurationError ? kUsage : kFailed;

@@ -21,6 +21,44 @@ constexpr std::array<std::string_view, VIGIL_EV_COUNT> kEventNames = {
     "",       "fork",         "exec", "exit", "rename", "cgroup_mkdir", "cgroup_rmdir", "cgroup_attach",
     "snapshot", "assign", "scheduler"};
 
+void add_scheduler_metrics(wire::Metrics& out, const SchedStats& stats) {
+  const auto counter = [&out](const char* name, const char* help, std::uint64_t value) {
+    out.counter(name, help).add(static_cast<double>(value));
+  };
+  counter("sched_switches", "Times a task began to run.", stats.switches);
+  counter("sched_direct", "Tasks sent straight to an idle CPU at wake-up.", stats.direct);
+  counter("sched_queued", "Tasks that went through a cache's queue.", stats.queued);
+  counter("sched_pinned", "Tasks that went through one CPU's queue.", stats.pinned);
+  counter("sched_kthreads", "Per-CPU kernel threads sent straight to their CPU.", stats.kthreads);
+  counter("sched_kept", "Running tasks that went on because their deadline was the earliest.", stats.kept);
+  counter("sched_moved_cpu", "Tasks that began to run on another CPU of the same cache.", stats.moved_cpu);
+  counter("sched_moved_llc", "Tasks that began to run below another cache.", stats.moved_llc);
+  counter("sched_stolen", "Tasks taken from another cache's queue by an idle CPU.", stats.stolen);
+  counter("sched_balanced", "Tasks taken from another cache's queue to even out load.", stats.balanced);
+  counter("sched_kicks", "CPUs asked to reschedule for a prompt or urgent task.", stats.kicks);
+  counter("sched_yielded", "Ticks that ended a run because someone with an earlier deadline waited.", stats.yielded);
+  counter("sched_vcache_placements", "Gaming tasks sent to the V-Cache CPUs.", stats.steered);
+  counter("sched_vcache_spills", "Gaming tasks that found no room there.", stats.spilled);
+  counter("sched_without_storage", "Decisions made without a task's storage.", stats.no_storage);
+  {
+    auto runs = out.counter("sched_class_switches", "Times a task of the class began to run.");
+    for (const auto klass : kWorkloadClasses)
+      runs.add(static_cast<double>(stats.class_runs[static_cast<std::size_t>(klass)]), {{"class", std::string(to_string(klass))}});
+  }
+  {
+    auto time = out.counter("sched_class_seconds", "CPU time the class was given.", "seconds");
+    for (const auto klass : kWorkloadClasses)
+      time.add(static_cast<double>(stats.class_ns[static_cast<std::size_t>(klass)]) / 1e9, {{"class", std::string(to_string(klass))}});
+  }
+  std::vector<double> bounds;
+  for (std::size_t i = 0; i + 1 < SchedStats::kWaitBuckets; ++i) bounds.push_back(static_cast<double>(2ULL << i) / 1e6);
+  auto wait = out.histogram("sched_wait_seconds", "Time from being woken to running.", bounds);
+  for (const auto klass : kWorkloadClasses) {
+    const auto& buckets = stats.wait[static_cast<std::size_t>(klass)];
+    wait.add_histogram({buckets.begin(), buckets.end()}, std::nullopt, {{"class", std::string(to_string(klass))}});
+  }
+}
+
 wire::RecordingHeader recording_header(const RuleBook& book) {
   return {book.compiled.rule_names, book.compiled.kinds, book.compiled.atom_names};
 }
@@ -166,6 +204,7 @@ wire::Metrics Daemon::metrics() {
       .add(static_cast<double>(counters.truncated));
   out.counter("storage_failures", "Tasks that could not be given storage.").add(static_cast<double>(counters.storage_failed));
   out.counter("ejections", "Times the kernel threw the scheduler out.").add(static_cast<double>(supervisor_.ejections()));
+  if (scheduler_ && scheduler_->is_attached()) add_scheduler_metrics(out, scheduler_->read_stats());
   if (auto counts = classifier_->count_classes()) {
     auto processes = out.gauge("processes", "Processes by class.");
     for (const auto klass : kWorkloadClasses)

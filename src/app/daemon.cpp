@@ -6,7 +6,9 @@
 
 #include <cstring>
 
+#include "app/check.hpp"
 #include "app/lines.hpp"
+#include "app/tunables.hpp"
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "wire/recording.hpp"
@@ -33,8 +35,10 @@ std::string_view to_string(RunMode mode) {
   return "auto";
 }
 
-Result<std::unique_ptr<Daemon>> Daemon::create(const Options& options) {
-  std::unique_ptr<Daemon> daemon(new Daemon(options));
+Result<std::unique_ptr<Daemon>> Daemon::create(const CommandLine& line) {
+  auto options = settle(line);
+  if (!options) return fail(options.error().message(), kConfigurationError);
+  std::unique_ptr<Daemon> daemon(new Daemon(line, std::move(*options)));
   daemon->started_ns_ = monotonic_now();
   auto loop = loop::Loop::create();
   if (!loop) return fail(std::move(loop).error());
@@ -55,7 +59,7 @@ Result<void> Daemon::start() {
   }
 
   auto book = RuleBook::read(options_.rule_folders);
-  if (!book) return fail(book.error().message(), 2);
+  if (!book) return fail(book.error().message(), kConfigurationError);
   book_ = std::move(*book);
   kLog.info("{} rules from {} files", book_.rules.rules.size(), book_.files.size());
 
@@ -88,7 +92,7 @@ Result<void> Daemon::start_control() {
   edge::ControlOptions control;
   if (!options_.socket_group.empty()) {
     auto group = edge::find_group(options_.socket_group);
-    if (!group) return fail(group.error().message(), 2);
+    if (!group) return fail(group.error().message(), kConfigurationError);
     control.group = *group;
   }
   auto server = edge::ControlServer::create(*loop_, options_.socket, control,
@@ -142,7 +146,11 @@ void Daemon::announce_ready() {
   const std::string mode = scheduling ? "schedule" : "observe";
   kLog.info("ready: {} mode after {} ms{}", mode, ready_after_ns_ / 1'000'000,
             scheduling ? ", scheduler " + scheduler_->name() : "");
-  (void)notifier_.ready(scheduling ? "scheduling as " + scheduler_->name() : "observing: " + why_not_more_);
+  (void)notifier_.ready(service_status());
+}
+
+std::string Daemon::service_status() const {
+  return scheduler_ && scheduler_->is_attached() ? "scheduling as " + scheduler_->name() : "observing: " + why_not_more_;
 }
 
 int Daemon::run() {
@@ -247,30 +255,42 @@ void Daemon::resync() {
   handle(ResyncDone{totals->tasks});
 }
 
+Result<void> Daemon::reload_settings() {
+  auto fresh = settle(line_);
+  if (!fresh) return fail(std::move(fresh).error());
+  auto book = RuleBook::read(fresh->rule_folders);
+  if (!book) return fail(std::move(book).error());
+  if (auto done = classifier_->install_rules(wire::encode(book->compiled)); !done) return done;
+  book_ = std::move(*book);
+  options_.rule_folders = fresh->rule_folders;
+  options_.scheduler = fresh->scheduler;
+  options_.classes = fresh->classes;
+  options_.log_level = fresh->log_level;
+  log::set_level(options_.log_level);
+  if (fresh->socket != options_.socket || fresh->socket_group != options_.socket_group || fresh->ring_bytes != options_.ring_bytes ||
+      fresh->mode != options_.mode)
+    kLog.warn("mode, socket, socket_group and ring_kib take effect at the next start");
+  return {};
+}
+
 void Daemon::reload() {
   (void)notifier_.reloading();
   const auto before = monotonic_now();
-  auto book = RuleBook::read(options_.rule_folders);
-  if (!book) {
-    kLog.error("the rules were not reloaded, the old ones stay in force:\n{}", book.error().message());
-    (void)notifier_.ready("rules have mistakes: the old ones stay in force");
+  if (auto done = reload_settings(); !done) {
+    kLog.error("not reloaded, what was in force stays in force:\n{}", done.error().message());
+    (void)notifier_.ready("the configuration has mistakes: what was in force stays in force");
     return;
   }
-  if (auto done = classifier_->install_rules(wire::encode(book->compiled)); !done) {
-    kLog.error("the rules were not reloaded, the old ones stay in force: {}", done.error().message());
-    (void)notifier_.ready("rules could not be installed: the old ones stay in force");
-    return;
-  }
-  book_ = std::move(*book);
   resync();
-  kLog.info("{} rules reloaded in {} ms", book_.rules.rules.size(), (monotonic_now() - before) / 1'000'000);
-  // A reload is also how a person says: try again.
-  if (options_.mode != RunMode::observe && !(scheduler_ && scheduler_->is_attached())) {
+  kLog.info("reloaded in {} ms: {} rules", (monotonic_now() - before) / 1'000'000, book_.rules.rules.size());
+  if (scheduler_ && scheduler_->is_attached()) {
+    scheduler_->set_tunables(tunables_of(options_));
+  } else if (options_.mode != RunMode::observe) {
+    // A reload is also how a person says: try again.
     supervisor_.reset();
     try_attach("reload");
   }
-  (void)notifier_.ready(scheduler_ && scheduler_->is_attached() ? "scheduling as " + scheduler_->name()
-                                                                : "observing: " + why_not_more_);
+  (void)notifier_.ready(service_status());
 }
 
 }  // namespace vigil::app

@@ -14,6 +14,7 @@
 
 #include "app/options.hpp"
 #include "app/rule_book.hpp"
+#include "app/settings.hpp"
 #include "base/result.hpp"
 #include "core/engine/engine.hpp"
 #include "core/engine/supervisor.hpp"
@@ -33,15 +34,16 @@ namespace vigil::app {
 
 class Daemon {
  public:
-  // An error with code EX_CONFIG-like 2 in `code` is the user's to mend (rules, options); any other is a run-time failure.
-  static Result<std::unique_ptr<Daemon>> create(const Options& options);
+  // An error whose code is kConfigurationError is the user's to mend (options, configuration, rules); any other is a failure.
+  static Result<std::unique_ptr<Daemon>> create(const CommandLine& line);
   ~Daemon();
 
   // Until SIGINT or SIGTERM: 0; 1 when it could not go on.
   int run();
 
  private:
-  explicit Daemon(Options options) : options_(std::move(options)), procfs_(options_.proc_root) {}
+  Daemon(CommandLine line, Options options)
+      : line_(std::move(line)), options_(std::move(options)), procfs_(options_.proc_root) {}
   Result<void> start();
   Result<void> start_classifier();
   Result<void> start_scheduler();
@@ -55,6 +57,8 @@ class Daemon {
   void resync();
   void check_losses();
   void reload();
+  Result<void> reload_settings();
+  std::string service_status() const;
   void announce_ready();
 
   // The scheduler's life: daemon_scheduler.cpp.
@@ -73,6 +77,7 @@ class Daemon {
 
   void publish(edge::ControlServer::Kind kind, const std::string& line);
 
+  CommandLine line_;  // what a reload settles again
   Options options_;
   std::uint64_t started_ns_ = 0;
   std::uint64_t ready_after_ns_ = 0;

@@ -3,13 +3,17 @@
 // The scheduler's life: attached when the kernel can, gone when the kernel says so, back after a while.
 #include "app/daemon.hpp"
 #include "app/lines.hpp"
+#include "app/tunables.hpp"
 #include "base/clock.hpp"
+#include "core/topology/topology.hpp"
+#include "edge/sysfs/sys_tree.hpp"
 
 namespace vigil::app {
 
 namespace {
 constexpr log::Logger kLog{"scheduler"};
-}
+
+}  // namespace
 
 Result<void> Daemon::start_scheduler() {
   auto timer = loop::Timer::create(*loop_, [this] { try_attach("back-off is over"); });
@@ -26,7 +30,27 @@ Result<void> Daemon::start_scheduler() {
   return {};
 }
 
-SchedTopology Daemon::sched_topology() { return {}; }
+SchedTopology Daemon::sched_topology() {
+  auto tree = SysTree::open(options_.sysfs_root, options_.proc_root);
+  if (!tree) {
+    kLog.warn("the machine's shape is unknown ({}): all CPUs are taken for one cache", tree.error().message());
+    return {};
+  }
+  const auto machine = topology::read_topology(*tree);
+  SchedTopology out;
+  for (const auto& cpu : machine.cpus) {
+    SchedTopology::Cpu entry;
+    entry.id = cpu.id;
+    entry.llc = cpu.llc.value_or(0);
+    entry.core = cpu.core.value_or(0);
+    entry.capacity = cpu.capacity.value_or(1024);
+    entry.rank = cpu.rank.value_or(0);
+    entry.vcache = cpu.llc && *cpu.llc < machine.llcs.size() && machine.llcs[*cpu.llc].vcache;
+    entry.efficient = cpu.kind == topology::CpuKind::efficiency || cpu.kind == topology::CpuKind::low_power;
+    out.cpus.push_back(entry);
+  }
+  return out;
+}
 
 void Daemon::try_attach(const char* occasion) {
   returns_at_ns_.reset();
@@ -34,6 +58,7 @@ void Daemon::try_attach(const char* occasion) {
   SchedOptions options;
   options.events = &classifier_->events_object();
   options.topology = sched_topology();
+  options.tunables = tunables_of(options_);
   auto scheduler = Scheduler::load(options);
   if (scheduler) {
     if (auto attached = scheduler->attach(); !attached)

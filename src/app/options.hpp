@@ -3,11 +3,13 @@
 // What the daemon is told on its command line and by its configuration file.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/config/settings.hpp"
 #include "log/log.hpp"
 
 namespace vigil::app {
@@ -26,6 +28,8 @@ struct Options {
   std::optional<std::uint32_t> stats_seconds;    // print counters this often
   std::optional<std::uint32_t> monitor_seconds;  // the same, without scheduling anything of our own: from a running daemon
   std::uint32_t ring_bytes = 1 << 20;
+  config::SchedulerSettings scheduler;  // what a person set; the rest is the mode's
+  std::array<config::ClassSettings, kWorkloadClassCount> classes;
 };
 
 // Where the built-in rules are: beside a build tree's program, else where they are installed.

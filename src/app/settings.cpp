@@ -7,6 +7,9 @@
 #include <array>
 #include <climits>
 
+#include "core/config/settings.hpp"
+#include "edge/files/config_files.hpp"
+
 namespace vigil::app {
 
 namespace {
@@ -33,19 +36,54 @@ std::string builtin_rules_folder() {
   return "/usr/share/vigil/rules.d";
 }
 
+namespace {
+
+constexpr const char* kDefaultFile = "/etc/vigil/vigil.toml";
+
+// A file that was named must be there; the default one need not.
+Result<config::Settings> read_settings(const CommandLine& line) {
+  const std::string path = line.config.value_or(kDefaultFile);
+  if (!line.config && ::access(path.c_str(), F_OK) != 0) return config::Settings{};
+  auto text = edge::read_text_file(path);
+  if (!text) return fail(std::move(text).error());
+  auto settings = config::parse_settings({path, std::move(*text), 0});
+  if (!settings) return fail(config::to_string(settings.error()));
+  return std::move(*settings);
+}
+
+}  // namespace
+
+std::optional<RunMode> parse_run_mode(std::string_view name) {
+  for (const auto mode : {RunMode::automatic, RunMode::schedule, RunMode::observe})
+    if (to_string(mode) == name) return mode;
+  return std::nullopt;
+}
+
 Result<Options> settle(const CommandLine& line) {
+  auto settings = read_settings(line);
+  if (!settings) return fail(std::move(settings).error());
   Options out;
-  out.mode = line.mode;
-  out.rule_folders = line.rules.empty() ? std::vector<std::string>{builtin_rules_folder(), "/etc/vigil/rules.d"} : line.rules;
+  if (settings->mode) out.mode = parse_run_mode(*settings->mode).value_or(RunMode::automatic);
+  if (line.mode) out.mode = *line.mode;
+  if (settings->log_level) out.log_level = log::parse_level(*settings->log_level).value_or(log::Level::info);
+  if (line.log_level) out.log_level = *line.log_level;
+  if (settings->socket) out.socket = *settings->socket;
+  if (line.socket) out.socket = *line.socket;
+  if (settings->socket_group) out.socket_group = *settings->socket_group;
+  if (settings->ring_kib) out.ring_bytes = *settings->ring_kib * 1024;
+  if (line.ring_bytes) out.ring_bytes = *line.ring_bytes;
+
   for (const auto& folder : line.rules)
     if (!is_folder(folder)) return fail("--rules " + folder + ": no such folder");
-  if (line.socket) out.socket = *line.socket;
+  out.rule_folders = !line.rules.empty()        ? line.rules
+                     : !settings->rules.empty() ? settings->rules
+                                                : std::vector<std::string>{builtin_rules_folder(), "/etc/vigil/rules.d"};
   if (line.sysfs_root) out.sysfs_root = *line.sysfs_root;
   if (line.proc_root) out.proc_root = *line.proc_root;
-  if (line.log_level) out.log_level = *line.log_level;
-  if (line.ring_bytes) out.ring_bytes = *line.ring_bytes;
   out.stats_seconds = line.stats_seconds;
   out.monitor_seconds = line.monitor_seconds;
+  out.scheduler = settings->scheduler;
+  out.classes = settings->classes;
   return out;
 }
 

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/options.hpp"
@@ -13,12 +14,14 @@
 namespace vigil::app {
 
 struct CommandLine {
-  RunMode mode = RunMode::automatic;
+  std::optional<RunMode> mode;
   std::optional<std::string> config, socket, sysfs_root, proc_root;
   std::vector<std::string> rules;
   std::optional<log::Level> log_level;
   std::optional<std::uint32_t> stats_seconds, monitor_seconds, ring_bytes;
 };
+
+std::optional<RunMode> parse_run_mode(std::string_view name);
 
 // Every mistake of the configuration file in the Error, a line each with its place.
 Result<Options> settle(const CommandLine& line);
