@@ -12,6 +12,7 @@
 #include "ctl/bundle_cmd.hpp"
 #include "ctl/client.hpp"
 #include "ctl/doctor_cmd.hpp"
+#include "ctl/rules_cmd.hpp"
 #include "ctl/stream_cmd.hpp"
 #include "ctl/top_cmd.hpp"
 #include "ctl/topology_cmd.hpp"
@@ -57,6 +58,7 @@ class CommandLine {
     add_streams();
     add_choices();
     add_machine();
+    add_rules();
   }
 
   int run(int argc, char** argv) {
@@ -146,12 +148,39 @@ class CommandLine {
     bundle->add_option("FILE", file_, "Where to; without it a new file in this folder, '-' for stdout");
   }
 
+  void add_rules() {
+    auto* rules = app_.add_subcommand("rules", "Check rule files; say what they would decide");
+    rules->fallthrough();
+    rules->require_subcommand(1);
+    add("check", "Every mistake at once; what is left to the daemon, and why",
+        [this] { return run_rules_check(folders_, options_.json); }, rules)
+        ->add_option("DIR", folders_, "Rule folders [the built-in ones, then /etc/vigil/rules.d]");
+
+    auto* test = add("test", "What would be decided for a process like this",
+                     [this] { return run_rules_test(folders_, process_, options_.json); }, rules);
+    test->add_option("--rules", folders_, "A rule folder; may be repeated")->type_name("DIR")->allow_extra_args(false);
+    test->add_option("--exe", process_.exe, "The executable")->type_name("PATH");
+    test->add_option("--script", process_.script, "The script, where it is one")->type_name("PATH");
+    test->add_option("--argv0", process_.argv0, "argv[0] [the executable]")->type_name("TEXT");
+    test->add_option("--arg", process_.args, "An argument; may be repeated")->type_name("TEXT")->allow_extra_args(false);
+    test->add_option("--env", process_.env, "A variable; may be repeated")->type_name("NAME=VALUE")->allow_extra_args(false);
+    test->add_option("--comm", process_.comm, "The thread's name [the program's]")->type_name("NAME");
+    test->add_option("--cgroup", process_.cgroup, "Path in the unified hierarchy")->type_name("PATH");
+    test->add_option("--kernel", process_.kernel, "What the kernel says: kthread, kworker, pidns, nice, realtime")
+        ->type_name("FLAG")->allow_extra_args(false);
+    test->add_option("--uid", process_.uid, "The user's number")->type_name("NUMBER");
+    test->add_option("--before", process_.before, "The class of what it was before, if that is inherited")->type_name("CLASS");
+    test->add_option("--under", process_.under, "A mark of what it descends from")->type_name("MARK")->allow_extra_args(false);
+  }
+
   CLI::App app_{"Asks and tells Vigil, which knows what every process is for."};
   Options options_;
   std::function<int()> command_;
   std::uint32_t pid_ = 0;
   bool all_ = false, openmetrics_ = false;
   std::string word_, file_;
+  std::vector<std::string> folders_;
+  DescribedProcess process_;
   std::string sysfs_ = "/sys", proc_;
 };
 
