@@ -19,6 +19,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -48,7 +49,7 @@ class MemoryTree final : public Tree {
   std::optional<std::string> read_head(const std::string& path, std::size_t bytes) const override;
   std::vector<std::string> list(const std::string& path) const override;
   std::optional<std::string> link(const std::string& path) const override;
-  std::vector<std::string> problems() const override { return problems_; }
+  std::vector<std::string> take_problems() const override { return std::exchange(problems_, {}); }
 
  private:
   struct Entry;

@@ -303,6 +303,7 @@ Devices read_devices(const Tree& tree, const Topology& topology) {
   read_gpus(reader, devices);
   read_cxl(reader, topology, devices);
   read_power_supplies(reader, devices);
+  for (auto& problem : tree.take_problems()) notes.add(std::move(problem));
   for (auto& note : notes.take()) devices.notes.push_back(std::move(note));
   return devices;
 }

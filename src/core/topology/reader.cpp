@@ -11,6 +11,7 @@ namespace vigil::topology {
 namespace {
 
 constexpr std::size_t kMaxNotes = 50;
+constexpr std::size_t kMaxNoteBytes = 400;
 
 std::string shown(std::string_view text) {
   return "'" + printable(text.substr(0, 40)) + (text.size() > 40 ? "…'" : "'");
@@ -22,6 +23,12 @@ void Notes::add(std::string note) {
   if (notes_.size() >= kMaxNotes) {
     ++dropped_;
     return;
+  }
+  if (note.size() > kMaxNoteBytes) {  // a list of every other CPU
+    std::size_t end = kMaxNoteBytes;
+    while (end > 0 && (note[end] & 0xc0) == 0x80) --end;
+    note.resize(end);
+    note += "…";
   }
   if (seen_.insert(note).second) notes_.push_back(std::move(note));
 }

@@ -82,7 +82,7 @@ Topology read_topology(const Tree& tree, const CpuidProvider& cpuid) {
   group_llcs(reader, topology, details);
   group_ccds(reader, topology, details, processor);
   find_vcache(reader, topology, details, processor);
-  for (auto& problem : tree.problems()) notes.add(std::move(problem));
+  for (auto& problem : tree.take_problems()) notes.add(std::move(problem));
   topology.notes = notes.take();
   return topology;
 }

@@ -4,7 +4,7 @@
 // sees /sys and /proc.
 //
 // Paths begin with "sys/" or "proc/" and have no leading slash. Links are followed inside the tree. Absent is
-// normal and silent; what is there and cannot be read is remembered in problems().
+// normal and silent; what is there and cannot be read is remembered for take_problems().
 #pragma once
 
 #include <cstddef>
@@ -29,8 +29,8 @@ class Tree {
   virtual std::vector<std::string> list(const std::string& path) const = 0;
   // What a link says, unresolved ("../../../bus/pci/drivers/nvidia"); it may lead nowhere.
   virtual std::optional<std::string> link(const std::string& path) const = 0;
-  // Sentences on what could not be read.
-  virtual std::vector<std::string> problems() const { return {}; }
+  // Sentences on what could not be read since the last call.
+  virtual std::vector<std::string> take_problems() const { return {}; }
 };
 
 }  // namespace vigil::topology

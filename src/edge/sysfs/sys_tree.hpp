@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -34,7 +35,7 @@ class SysTree final : public topology::Tree {
   std::optional<std::string> read_head(const std::string& path, std::size_t bytes) const override;
   std::vector<std::string> list(const std::string& path) const override;
   std::optional<std::string> link(const std::string& path) const override;
-  std::vector<std::string> problems() const override { return problems_; }
+  std::vector<std::string> take_problems() const override { return std::exchange(problems_, {}); }
 
  private:
   SysTree(UniqueFd sys, UniqueFd proc) : sys_(std::move(sys)), proc_(std::move(proc)) {}
