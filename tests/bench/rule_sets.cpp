@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "rule_sets.hpp"
+
+#include "core/config/rules.hpp"
+#include "edge/files/config_files.hpp"
+#include "machine.hpp"
+
+namespace vigil::bench {
+
+std::vector<config::SourceFile> shipped_rules(const std::string& folder) {
+  return must(edge::read_rule_folders({folder}));
+}
+
+std::vector<config::SourceFile> with_made_up_rules(std::vector<config::SourceFile> files, std::size_t count) {
+  static constexpr const char* kClasses[] = {"gaming", "batch", "latency", "ai", "interactive"};
+  config::SourceFile file;
+  file.path = "made-up.toml";
+  file.layer = 1;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto number = std::to_string(i);
+    file.text += "[[rule]]\nname = \"made-up-" + number + "\"\nclass = \"" + kClasses[i % 5] + "\"\n";
+    if (i % 10 == 8)
+      file.text += "arg = \"--made-up-" + number + "\"\n";
+    else if (i % 10 != 9)
+      file.text += "exe = \"made-up-" + number + "\"\n";
+    else if (i / 10 % 3 == 0)
+      file.text += "env = \"MADE_UP_" + number + "\"\n";
+    else if (i / 10 % 3 == 1)
+      file.text += "thread = \"made-up" + number + "\"\n";
+    else
+      file.text += "cgroup = \"made-up-" + number + ".scope\"\n";
+  }
+  if (count) files.push_back(std::move(file));
+  return files;
+}
+
+classify::CompiledRules compile(const std::vector<config::SourceFile>& files) {
+  auto rules = config::parse_rules(files);
+  if (!rules) fatal(config::to_string(rules.error()));
+  return classify::compile(*rules);
+}
+
+}  // namespace vigil::bench
