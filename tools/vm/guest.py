@@ -128,7 +128,7 @@ class Guest:
         command = [qemu, "-accel", f"tcg,thread={'single' if single else 'multi'}",
                    "-machine", "q35", *shape.args, "-m", self.memory or shape.memory,
                    "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                   "-serial", f"file:{work}/console", "-device", "virtio-serial-pci", "-device", "virtio-rng-pci",
+                   "-serial", f"file:{work}/console", "-device", "virtio-serial-pci,bus=pcie.0", "-device", "virtio-rng-pci,bus=pcie.0",
                    "-kernel", str(kernel.image), "-initrd", f"{work}/initramfs",
                    "-append", "console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable no_timer_check "
                               "rdinit=/init oops=panic " + self.kernel_args]

@@ -78,7 +78,7 @@ class Shape:
     def with_ports(self, count):
         """The same machine with `count` root ports hp0, hp1, … to hot-plug displays into."""
         ports = [word for n in range(count) for word in
-                 ("-device", f"pcie-root-port,id=hp{n},chassis={20 + n},slot={20 + n},mem-reserve=64M")]
+                 ("-device", f"pcie-root-port,bus=pcie.0,id=hp{n},chassis={20 + n},slot={20 + n},mem-reserve=64M")]
         return dataclasses.replace(self, args=(*self.args, *ports))
 
     def find_qemu(self):
