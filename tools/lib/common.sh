@@ -28,6 +28,25 @@ give_to_owner() {
   [ "$(id -u)" != 0 ] || chown -R --reference="$root" "$1"
 }
 
+# with_progress WHAT COMMAND...: its output goes to a log; what it is at is shown every 3 s, the log's end when it fails.
+with_progress() {
+  local what=$1 log began=$SECONDS told=$SECONDS pid
+  shift
+  log=$(log_file "${what// /-}")
+  "$@" >"$log" 2>&1 </dev/null &
+  pid=$!
+  trap 'kill "$pid" 2>/dev/null; exit 130' INT TERM
+  while kill -0 "$pid" 2>/dev/null; do
+    sleep 0.1
+    if [ $((SECONDS - told)) -ge 3 ]; then
+      told=$SECONDS
+      note "$what: $((SECONDS - began)) s, $(tail -n 1 "$log" | tr -d '\r' | cut -c 1-90)"
+    fi
+  done
+  trap - INT TERM
+  wait "$pid" || { tail -n 15 "$log" >&2; note "$what failed; all it said is in $log"; return 1; }
+}
+
 log_file() { echo "${TMPDIR:-/tmp}/vigil-$1-$(id -u).log"; }
 
 # The newest installed version of a clang tool: `newest clang-tidy` → clang-tidy-19. 14 and older format differently.

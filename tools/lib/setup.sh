@@ -80,13 +80,13 @@ setup_packages() { # setup_packages PURPOSE...
 
 install_debian() {
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq || note "the package lists could not be renewed; trying with those there are"
-  apt-get install -y -q -o Dpkg::Use-Pty=0 --no-install-recommends "$@" ||
+  with_progress "renewing the package lists" apt-get update -q || note "the package lists could not be renewed; trying with those there are"
+  with_progress "installing packages" apt-get install -y -q -o Dpkg::Use-Pty=0 --no-install-recommends "$@" ||
     die "apt-get could not install $*: is there a network, and do the machine's package sources offer them?"
 }
 install_ubuntu() { install_debian "$@"; }
-install_fedora() { dnf install -y --setopt=install_weak_deps=False "$@" || die "dnf could not install $*"; }
-install_arch() { pacman -S --needed --noconfirm "$@" || die "pacman could not install $*"; }
+install_fedora() { with_progress "installing packages" dnf install -y --setopt=install_weak_deps=False "$@" || die "dnf could not install $*"; }
+install_arch() { with_progress "installing packages" pacman -S --needed --noconfirm "$@" || die "pacman could not install $*"; }
 
 # sched_ext objects need libbpf 1.4 or later (optional members of struct_ops, kfunc flavours).
 libbpf_is_new_enough() { pkg-config --atleast-version=1.4 libbpf 2>/dev/null; }
@@ -98,7 +98,7 @@ newer_libbpf() {
     release=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")-backports
     [ "$(id -u)" = 0 ] || die "libbpf $version is older than 1.4; to install it from $release: sudo tools/dev setup"
     note "libbpf $version is older than 1.4: taking libbpf-dev of $release …"
-    python3 tools/vm/debian.py install "$release" libbpf-dev libbpf1 || die "libbpf-dev of $release could not be installed"
+    with_progress "installing libbpf" python3 tools/vm/debian.py install "$release" libbpf-dev libbpf1 || die "libbpf-dev of $release could not be installed"
     libbpf_is_new_enough || die "libbpf is still older than 1.4 although libbpf-dev of $release was installed"
   else
     note "libbpf $version is older than 1.4: Meson builds its own from subprojects/libbpf.wrap (needs git and a network)"
