@@ -7,7 +7,9 @@ usage: demo.py --build DIR [--kernel VERSION] [--shape SHAPE] [--for SECONDS] [-
 
 import argparse
 import pathlib
+import shutil
 import sys
+import tempfile
 
 from cache import Missing
 from guest import Guest
@@ -26,9 +28,12 @@ def main():
     arguments = parser.parse_args()
 
     what = " ".join(arguments.command) if arguments.command else (HERE / "demo.sh").read_text()
+    stand_in = tempfile.TemporaryDirectory()
+    game = pathlib.Path(stand_in.name, "Game.exe")  # a program that only waits, under a game's name
+    shutil.copy(shutil.which("sleep"), game)
     try:
         guest = Guest(kernel=arguments.kernel, shape=arguments.shape, memory="2G",
-                      programs=[arguments.build / name for name in ("scx_vigil", "vigilctl")],
+                      programs=[arguments.build / name for name in ("scx_vigil", "vigilctl")] + [game],
                       files={"/usr/share/vigil/rules.d": ROOT / "tools/rules.d", "/vigil/lib": ROOT / "tests/vm/lib"},
                       environment={"SECONDS_OF_LOAD": arguments.seconds})
         result = guest.run((HERE / "start.sh").read_text() + what, time_limit=600 + 4 * arguments.seconds,
