@@ -122,19 +122,22 @@ void group_ccds(Reader& reader, Topology& topology, const CpuDetails& details, c
   std::map<std::uint32_t, std::set<std::uint32_t>> dies_of_package;
   std::map<std::uint32_t, bool> die_cuts_llc;
   std::map<std::uint32_t, std::uint32_t> llcs_of_package;
+  std::vector<std::uint32_t> place_in_package;
   for (const auto& llc : topology.llcs) {
     std::set<std::uint32_t> dies;
     for (const auto id : llc.cpus.to_vector())
       if (const auto die = details.at(id).die) dies.insert(*die);
-    ++llcs_of_package[llc.package];
+    place_in_package.push_back(llcs_of_package[llc.package]++);
     dies_of_package[llc.package].insert(dies.begin(), dies.end());
     if (dies.size() > 1) die_cuts_llc[llc.package] = true;
   }
 
   // On these the two L3s of a die have neighbouring numbers, and a bare-metal kernel without CPUID leaf
-  // 0x80000026 puts the whole package into one die: Zen 2 (Rome, Castle Peak, Matisse) and Zen 4c (Bergamo, Siena).
+  // 0x80000026 puts the whole package into one die: Zen and Zen+ (Naples, Summit and Pinnacle Ridge), Zen 2 (Rome,
+  // Castle Peak, Matisse), Zen 4c (Bergamo, Siena).
   const bool paired = processor.vendor == Vendor::amd && !processor.hypervisor &&
-                      ((processor.family == 0x17 && (processor.model == 0x31 || processor.model == 0x71)) ||
+                      ((processor.family == 0x17 && (processor.model == 0x01 || processor.model == 0x08 ||
+                                                      processor.model == 0x31 || processor.model == 0x71)) ||
                        (processor.family == 0x19 && processor.model >= 0xa0 && processor.model <= 0xaf));
   bool said_paired = false, said_cut = false;
   for (std::size_t i = 0; i < topology.llcs.size(); ++i) {
@@ -151,8 +154,9 @@ void group_ccds(Reader& reader, Topology& topology, const CpuDetails& details, c
         reader.notes().add("the kernel's dies cut through shared caches; each last-level cache is taken as a die");
       }
     } else if (const auto facts = facts_of(topology, llc, details);
-               paired && llcs_of_package[llc.package] > 1 && llc.level == 3 && facts.id) {
-      keys[i] = {3, llc.package, *facts.id / 2};
+               paired && llcs_of_package[llc.package] > 1 && llc.level == 3) {
+      // Old kernels do not number caches: then by order, which is right as long as none is offline as a whole.
+      keys[i] = {3, llc.package, (facts.id ? *facts.id : place_in_package[i]) / 2};
       if (!std::exchange(said_paired, true))
         reader.notes().add("the kernel does not tell the dies; on this processor two neighbouring L3s make one");
     }

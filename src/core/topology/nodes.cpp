@@ -165,16 +165,17 @@ void find_near_by_distance(Topology& topology, Node& node) {
   if (!near.empty()) node.near_cpus = std::move(near);
 }
 
-std::uint64_t fastest_dram(const Topology& topology) {
+// Of the memory that the same CPUs have for their own.
+std::uint64_t dram_bandwidth(const Topology& topology, const CpuSet& near) {
   std::uint64_t bandwidth = 0;
   for (const auto& node : topology.nodes)
-    if (!node.cpus.empty()) bandwidth = std::max(bandwidth, node.read_bandwidth_mib.value_or(0));
+    if (node.cpus.intersects(near)) bandwidth = std::max(bandwidth, node.read_bandwidth_mib.value_or(0));
   return bandwidth;
 }
 
 }  // namespace
 
-void read_nodes(Reader& reader, Topology& topology) {
+void read_nodes(Reader& reader, Topology& topology, const Processor& processor) {
   const CpuSet online = topology.online();
   CpuSet placed;
   for (const auto id : read_node_numbers(reader)) {
@@ -199,16 +200,19 @@ void read_nodes(Reader& reader, Topology& topology) {
     reader.notes().add("the kernel tells no memory nodes; everything is taken as node 0");
   }
   // CPUs that no node lists: their own link, or the only node there is.
+  CpuSet unplaced;
   for (const auto id : (online - placed).to_vector()) {
     auto linked = reader.numbered(cpu_folder(id).substr(0, cpu_folder(id).size() - 1), "node");
+    if (linked.size() == 1) find_cpu(topology, id)->node = linked[0];  // the kernel's number, online or not
     Node* home = nullptr;
     for (auto& node : topology.nodes)
       if ((linked.size() == 1 && node.id == linked[0]) || (linked.empty() && topology.nodes.size() == 1)) home = &node;
     if (home)
       home->cpus.add(id);
     else
-      reader.notes().add("no node lists CPU " + std::to_string(id));
+      unplaced.add(id);
   }
+  if (!unplaced.empty()) reader.notes().add("no node that is online lists " + cpu_words(unplaced));
   read_distances(reader, topology);
 
   std::map<std::uint32_t, CpuSet> cpus_of_node;
@@ -244,12 +248,13 @@ void read_nodes(Reader& reader, Topology& topology) {
   if (cpuless.empty()) return;
 
   const auto by_device = kinds_by_device(reader, cpuless);
-  const auto dram = fastest_dram(topology);
-  const bool has_hbm = topology.model_name.find("Xeon Phi") != std::string::npos ||
-                       topology.model_name.find("Xeon(R) CPU Max") != std::string::npos;
+  const bool xeon_phi = processor.vendor == Vendor::intel && processor.family == 6 &&
+                        (processor.model == 0x57 || processor.model == 0x85);
+  const bool has_hbm = xeon_phi || processor.name.find("Xeon(R) CPU Max") != std::string::npos;
   for (auto& node : topology.nodes) {
     if (!cpuless.contains(node.id)) continue;
     const std::string name = "node " + std::to_string(node.id);
+    const auto dram = dram_bandwidth(topology, node.near_cpus.value_or(CpuSet()));
     if (const auto it = by_device.find(node.id); it != by_device.end()) {
       node.kind = it->second;
     } else if (dram && node.read_bandwidth_mib && *node.read_bandwidth_mib * 2 >= dram * 3) {

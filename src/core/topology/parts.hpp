@@ -48,7 +48,7 @@ Processor read_processor(Reader& reader);
 void read_cpus(Reader& reader, Topology& topology);
 void read_cores(Reader& reader, Topology& topology);
 // Nodes and each CPU's node. Reads the devices that tell what a node without CPUs is.
-void read_nodes(Reader& reader, Topology& topology);
+void read_nodes(Reader& reader, Topology& topology, const Processor& processor);
 // Caches, dies, frequencies and firmware ranks.
 CpuDetails read_details(Reader& reader, Topology& topology, const Processor& processor, const CpuidProvider& cpuid);
 // Cpu::rank and capacity are set; decides Cpu::kind.

@@ -206,6 +206,7 @@ std::vector<Cache> read_caches(Reader& reader, std::uint32_t cpu) {
         reader.notes().add(index + "size says '" + printable(size->substr(0, 40)) + "', which is no size; taken as unknown");
       if (cache.size_kib == 0) cache.size_kib.reset();
     }
+    if (cache.shared && cache.shared->empty()) cache.shared = nullptr;
     cache.id = reader.index(index + "id");
     out.push_back(cache);
   }

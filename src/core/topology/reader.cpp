@@ -13,6 +13,9 @@ namespace {
 constexpr std::size_t kMaxNotes = 50;
 constexpr std::size_t kMaxNoteBytes = 400;
 
+// Files of /sys are text without NULs, but many a tool that copies them writes one behind it.
+std::string_view without_nul(std::string_view text) { return text.substr(0, text.find('\0')); }
+
 std::string shown(std::string_view text) {
   return "'" + printable(text.substr(0, 40)) + (text.size() > 40 ? "…'" : "'");
 }
@@ -71,7 +74,7 @@ std::optional<std::uint64_t> parse_cache_size(std::string_view text) {
 std::optional<std::string> Reader::text(const std::string& path) {
   auto raw = tree_.read(path);
   if (!raw) return std::nullopt;
-  return std::string(trim_space(*raw));
+  return std::string(trim_space(without_nul(*raw)));
 }
 
 std::optional<std::uint64_t> Reader::number(const std::string& path) {
@@ -105,8 +108,7 @@ const CpuSet* Reader::cpu_list(const std::string& path) {
   if (!raw) return nullptr;
   const auto [it, is_new] = lists_.try_emplace(*raw);
   if (is_new) {
-    // The shortest text that names every CPU has far fewer bytes than the longest the kernel prints.
-    if (auto set = CpuSet::parse(*raw))
+    if (auto set = CpuSet::parse(without_nul(*raw)))
       it->second = std::move(*set);
     else
       notes_.add(path + " says " + shown(trim_space(*raw)) + ", which is no list of CPUs; taken as unknown");
@@ -120,7 +122,7 @@ const CpuSet* Reader::cpu_list(const std::string& list_path, const std::string& 
   if (!raw) return nullptr;
   const auto [it, is_new] = masks_.try_emplace(*raw);
   if (is_new) {
-    it->second = parse_cpumask(*raw);
+    it->second = parse_cpumask(without_nul(*raw));
     if (!it->second)
       notes_.add(mask_path + " says " + shown(trim_space(*raw)) + ", which is no mask of CPUs; taken as unknown");
   }

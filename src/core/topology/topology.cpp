@@ -76,7 +76,7 @@ Topology read_topology(const Tree& tree, const CpuidProvider& cpuid) {
   topology.model_name = processor.name;
   read_cpus(reader, topology);
   read_cores(reader, topology);
-  read_nodes(reader, topology);
+  read_nodes(reader, topology, processor);
   const auto details = read_details(reader, topology, processor, cpuid);
   decide_kinds(reader, topology, details, processor);
   group_llcs(reader, topology, details);

@@ -50,6 +50,23 @@ TEST_CASE("topology: garbage is unknown, is shown in a note, and cannot write to
   CHECK(noted(topology, "not told in its meminfo"));
 }
 
+TEST_CASE("topology: copies of /sys often end each file with a NUL; it is no part of the value") {
+  MemoryTree tree;
+  tree.add_file("sys/devices/system/cpu/online", std::string("0-1\n\0", 5));
+  for (const char* cpu : {"0", "1"}) {
+    const std::string folder = std::string("sys/devices/system/cpu/cpu") + cpu + "/";
+    tree.add_file(folder + "topology/physical_package_id", std::string("1\n\0", 3));
+    tree.add_file(folder + "topology/core_cpus", std::string("3\n\0", 3));
+    tree.add_file(folder + "cache/index3/level", std::string("3\n\0", 3));
+    tree.add_file(folder + "cache/index3/size", std::string("8192K\n\0", 7));
+    tree.add_file(folder + "cache/index3/shared_cpu_list", std::string("0-1\n\0", 5));
+  }
+  const auto topology = read_topology(tree);
+  CHECK(topology.cores.size() == 1);
+  CHECK(topology.llcs[0].size_kib == 8192);
+  CHECK(topology.packages[0].id == 1);
+}
+
 TEST_CASE("topology: one-sided and contradictory sharing is cut, not believed") {
   Machine m;
   m.cpus("0-3").cores("0-3").cache(3, "0-3", "8192K");
@@ -70,7 +87,7 @@ TEST_CASE("topology: CPUs in two nodes, in none, and nodes that are not there") 
   const auto topology = read_topology(m.tree());
   test::check_rules(topology);
   CHECK(noted(topology, "CPU 1 are in two nodes"));
-  CHECK(noted(topology, "no node lists CPU 3"));
+  CHECK(noted(topology, "no node that is online lists CPU 3"));
   CHECK(noted(topology, "node 2 is online, but has no folder"));
   CHECK_FALSE(topology.find_cpu(3)->node);
 }

@@ -389,6 +389,38 @@ TEST_CASE("topology: nodes without CPUs: PMEM by its bus, HBM by its speed, a GP
   CHECK(topology.find_node(3)->kind == NodeKind::gpu);
 }
 
+TEST_CASE("topology: HBM is known by being faster than the DRAM of the same CPUs, not than all memory elsewhere") {
+  Machine m;
+  m.cpus("0-3").cores("0-3").cache(3, "0-3", "16384K");
+  m.node(0, "0-1", 1000).node(1, "2-3", 1000).node(2, "", 1000);
+  m.add("sys/devices/system/node/node0/access1/initiators/read_bandwidth", "1000");
+  m.add("sys/devices/system/node/node1/access1/initiators/read_bandwidth", "10000");
+  m.add("sys/devices/system/node/node2/access1/initiators/read_bandwidth", "10000");
+  m.link("sys/devices/system/node/node0/access1/initiators/node0", "../../../node0");
+  m.link("sys/devices/system/node/node1/access1/initiators/node1", "../../../node1");
+  m.link("sys/devices/system/node/node2/access1/initiators/node0", "../../../node0");
+  CHECK(read_topology(m.tree()).find_node(2)->kind == NodeKind::hbm);
+}
+
+TEST_CASE("topology: a CPU can belong to a node that is offline, because its first CPU is") {
+  Machine m;
+  m.cpus("1-3").cores("1-3").cache(3, "1-3", "16384K").node(1, "2-3", 1000, "10");
+  m.link("sys/devices/system/cpu/cpu1/node0", "../../node/node0");
+  const auto topology = read_topology(m.tree());
+  CHECK(topology.find_cpu(1)->node == 0);
+  CHECK(topology.find_node(0) == nullptr);
+  CHECK(noted(topology, "no node that is online lists CPU 1"));
+}
+
+TEST_CASE("topology: Zen 1 pairs L3s, too, and its old kernels do not even number them") {
+  Machine m;
+  m.cpus("0-15").cores("0-15").cache(3, "0-3", "8192K").cache(3, "4-7", "8192K").cache(3, "8-11", "8192K").cache(3, "12-15", "8192K");
+  m.processor("AuthenticAMD", 23, 1, "AMD EPYC 7451 24-Core Processor");
+  const auto topology = read_topology(m.tree());
+  REQUIRE(topology.ccds.size() == 2);
+  CHECK(topology.ccds[1].cpus.to_string() == "8-15");
+}
+
 TEST_CASE("topology: POWER runs eight threads on a core and numbers them in steps") {
   Machine m;
   m.cpus("0-31");
