@@ -179,7 +179,7 @@ static __always_inline bool hand_on(struct vigil_decision *ancestry, const struc
 	return handed;
 }
 
-/* The first level that decided is in force. True when the class changed. */
+/* The first level that decided is in force. True when the class changed; another kind of the same is no news. */
 static __always_inline bool verdict_resolve(struct vigil_verdict *v, __u32 cause, __u64 event_ns)
 {
 	__u8 klass = VIGIL_CLASS_REGULAR, kind = 0, level = VIGIL_LEVEL_COUNT, flags = 0;
@@ -193,16 +193,16 @@ static __always_inline bool verdict_resolve(struct vigil_verdict *v, __u32 cause
 		kind = v->decision[i].kind;
 		flags = v->decision[i].flags;
 	}
-	changed = klass != v->klass || kind != v->kind;
-	v->kind = kind;
-	v->level = level;
-	v->flags = flags;
-	v->klass = klass;
-	if (changed || !v->event_ns || cause == VIGIL_EV_EXEC) {
+	changed = klass != v->klass;
+	if (changed || kind != v->kind || !v->event_ns || cause == VIGIL_EV_EXEC) {
 		v->cause = cause;
 		v->event_ns = event_ns;
 		v->decided_ns = bpf_ktime_get_ns();
 	}
+	v->kind = kind;
+	v->level = level;
+	v->flags = flags;
+	v->klass = klass;
 	return changed;
 }
 
