@@ -162,6 +162,7 @@ std::vector<Section> collect(const Options& options) {
   add("stats", answer_of(options, wire::StatsCall{}));
   const std::string self = "/proc/self/exe";
   add("doctor", output_of({self, "doctor", "--socket", options.socket}));
+  add("rules", output_of({self, "rules", "check"}));
   add("topology", output_of({self, "topology", "--json"}));
   add("devices", output_of({self, "devices", "--json"}));
   return sections;

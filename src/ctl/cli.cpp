@@ -12,6 +12,7 @@
 #include "ctl/bundle_cmd.hpp"
 #include "ctl/client.hpp"
 #include "ctl/doctor_cmd.hpp"
+#include "ctl/replay_cmd.hpp"
 #include "ctl/rules_cmd.hpp"
 #include "ctl/stream_cmd.hpp"
 #include "ctl/top_cmd.hpp"
@@ -101,6 +102,9 @@ class CommandLine {
     auto* record = add("record", "The event stream to a file, until Ctrl-C",
                        [this] { return run_record(options_, file_); });
     record->add_option("FILE", file_, "'-' for stdout")->required();
+    auto* replay = add("replay", "The verdicts a recording leads to, offline",
+                       [this] { return run_replay(options_, file_); });
+    replay->add_option("FILE", file_, "'-' for stdin")->required();
   }
 
   void add_choices() {

@@ -36,7 +36,7 @@ tl::unexpected<Failure> cannot_connect(const std::string& path, int error) {
     return tl::unexpected<Failure>(
         Failure{kFailed, "not_permitted",
                 "You may not talk to the daemon at " + path +
-                    ": use sudo, or join the group named in /etc/vigil/vigil.toml under [control]."});
+                    ": use sudo, or join the group that /etc/vigil/vigil.toml names as socket_group."});
   return failed(Error::system("connect to " + path, error).message());
 }
 

@@ -70,7 +70,9 @@ std::string decided_text(const json& explained) {
   const auto source = text_at(explained, "source");
   const auto event = text_at(explained, "event");
   std::string who = source == "user" ? "by a person" : source == "daemon" ? "by the daemon" : "in the kernel";
-  if (source == "user") return who + ", until the process exits or `vigilctl class PID auto`";
+  if (source == "user")
+    return who + ", until it exits or `vigilctl class " + std::to_string(number_at(explained, "pid")) +
+           " auto`";
   if (!event.empty() && event != "none") who += ", at " + event;
   const auto& after = at(explained, "decided_after_ns");
   if (after.is_number_unsigned()) {
@@ -174,7 +176,9 @@ std::string classes_text(const json& status, const Paint& paint) {
   const auto& classes = at(status, "classes");
   if (!classes.is_object() || classes.empty()) return {};
   std::vector<std::pair<std::string, json>> rows;
-  for (const auto& [name, counts] : classes.items()) rows.emplace_back(name, counts);
+  for (const auto& [name, counts] : classes.items())
+    if (number_at(counts, "processes") > 0 || number_at(counts, "tasks") > 0) rows.emplace_back(name, counts);
+  if (rows.empty()) return {};
   std::ranges::stable_sort(rows, [](const auto& a, const auto& b) {
     return number_at(a.second, "processes") > number_at(b.second, "processes");
   });
@@ -233,12 +237,14 @@ std::string explain_text(const json& explained, const Paint& paint) {
   std::string out = paint.bold(process_name(explained)) + " is " + paint.of_class(klass, klass) +
                     (kind.empty() ? "" : " (" + kind + ")") + '\n';
   const auto rule = text_at(explained, "rule");
-  if (rule.empty() && text_at(explained, "source") != "user") {
+  const bool by_person = text_at(explained, "source") == "user";
+  if (by_person)
+    item(out, paint, "because", "a person said so");
+  else if (rule.empty())
     item(out, paint, "because", klass == "regular" ? "no rule says anything else" : "no rule is named");
-  } else if (!rule.empty()) {
+  else
     item(out, paint, "rule", rule);
-  }
-  if (const auto& evidence = at(explained, "evidence"); evidence.is_array()) {
+  if (const auto& evidence = at(explained, "evidence"); evidence.is_array() && !by_person) {
     bool first = true;
     for (const auto& each : evidence) {
       if (!each.is_string()) continue;
@@ -246,7 +252,7 @@ std::string explain_text(const json& explained, const Paint& paint) {
       first = false;
     }
   }
-  if (const auto level = text_at(explained, "level"); !level.empty())
+  if (const auto level = text_at(explained, "level"); !level.empty() && !by_person)
     item(out, paint, "rests on", level_text(level));
   if (!rule.empty() || text_at(explained, "source") == "user")
     item(out, paint, "decided", decided_text(explained));
@@ -275,10 +281,10 @@ std::string after_text(const json& decided_after_ns) {
   return ns == 0 ? "at once" : "after " + duration(ns);
 }
 
-std::string event_text(const json& event, const Paint& paint) {
+std::string event_text(const json& event, const Paint& paint, const std::string& when) {
   const auto kind = text_at(event, "event");
   const auto klass = text_at(event, "class");
-  std::string out = paint.dim(time_of_day(number_at(event, "t_ns"))) + "  ";
+  std::string out = paint.dim(when.empty() ? time_of_day(number_at(event, "t_ns")) : when) + "  ";
   if (kind == "verdict") {
     const auto rule = text_at(event, "rule");
     out += paint.of_class(klass, fit(klass, 11)) + "  " + fit(process_name(event), 26) + "  " +

@@ -19,8 +19,8 @@ std::string headline(const nlohmann::json& status, const Paint& paint);
 // Processes and tasks by class, most first.
 std::string classes_text(const nlohmann::json& status, const Paint& paint);
 std::string explain_text(const nlohmann::json& explained, const Paint& paint);
-// One line, with its newline.
-std::string event_text(const nlohmann::json& event, const Paint& paint);
+// One line, with its newline. `when` empty: the time of day it happened.
+std::string event_text(const nlohmann::json& event, const Paint& paint, const std::string& when = {});
 std::string stats_text(const wire::Metrics& metrics, const Paint& paint);
 
 // "at once" for 0, else how long.

@@ -82,7 +82,12 @@ int run_record(const Options& options, const std::string& file) {
   catch_stop();
   const auto begun = client->call(wire::RecordCall{});
   if (!begun) return stop_requested() ? kDone : report(options, begun.error());
-  std::fputs(wire::format_line(*begun).c_str(), out);
+  // What the numbers in the events stand for, without which they cannot be replayed.
+  const auto& header = at(*begun, "header");
+  if (!header.is_object())
+    return report(options,
+                  {kFailed, "internal", "The daemon's recording has no header; it is of another version."});
+  std::fputs(wire::format_line(header).c_str(), out);
 
   std::uint64_t lines = 0, lost = 0;
   int status = follow(options, *client, [&](const std::string& line) {

@@ -68,6 +68,28 @@ TEST_CASE("text: answers of another shape than expected show nothing rather than
   }
 }
 
+TEST_CASE("text: a person's verdict is said once, with the way to take it back") {
+  const json explained = {{"pid", 7u},
+                          {"comm", "sh"},
+                          {"class", "latency"},
+                          {"source", "user"},
+                          {"rule", "user"},
+                          {"level", "user"},
+                          {"evidence", {"a person said so"}}};
+  const auto words = explain_text(explained, Paint(false));
+  CHECK(words.find("a person said so") == words.rfind("a person said so"));
+  CHECK(words.find("`vigilctl class 7 auto`") != std::string::npos);
+}
+
+TEST_CASE("text: classes nothing is in are left out") {
+  const json status = {
+      {"classes",
+       {{"vm", {{"processes", 0u}, {"tasks", 0u}}}, {"batch", {{"processes", 2u}, {"tasks", nullptr}}}}}};
+  const auto words = classes_text(status, Paint(false));
+  CHECK(words.find("vm") == std::string::npos);
+  CHECK(words.find("batch          2      ?") != std::string::npos);
+}
+
 TEST_CASE("text: every kind of event has its words") {
   const auto has = [](const json& event, const char* part) {
     const auto words = event_text(event, Paint(false));

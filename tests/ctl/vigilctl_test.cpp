@@ -88,7 +88,7 @@ Reply canned(const wire::Request& request) {
   if (const auto* call = std::get_if<wire::WatchCall>(&request))
     return Reply::stream(call->all ? edge::Stream::all : edge::Stream::verdicts, {{"watching", "it"}});
   if (std::holds_alternative<wire::RecordCall>(request))
-    return Reply::stream(edge::Stream::record, {{"recording", 1}});
+    return Reply::stream(edge::Stream::record, {{"recording", 1}, {"header", {{"vigil_recording", 1}}}});
   if (const auto* call = std::get_if<wire::ProfileCall>(&request)) {
     if (call->action == wire::ProfileCall::Action::list)
       return Reply::ok({{"profiles", {{{"name", "doom"}, {"file", "/etc/doom.toml"}, {"active", true}}}}});
@@ -150,8 +150,8 @@ TEST_CASE("vigilctl status: what an admin wants to know, in words") {
         "auto, which now means gaming", "cyberpunk: SteamAppId is 1091500", "212 from 2 files",
         "100,200 seen in the kernel, 30 worth telling",
         "5 events, made good by reading all processes anew once",
-        "6 min 24 s ago: A task waited for more than 5 s. (runnable task stall)",
-        "gaming           2     41", "- No CXL PMU: bandwidth is unknown."})
+        "6 min 24 s ago: A task waited for more than 5 s. (runnable task stall)", "gaming           2     41",
+        "- No CXL PMU: bandwidth is unknown."})
     CHECK_MESSAGE(has(ran.out, part), part, "\n", ran.out);
   CHECK_MESSAGE(!has(ran.out, "\x1b"), "no colour when stdout is no terminal");
 }
@@ -343,7 +343,7 @@ TEST_CASE("vigilctl record: the stream goes to the file whole, headed by its ver
   CHECK(ran.status == 0);
   CHECK_MESSAGE(has(ran.out, "1,000 events recorded in"), ran.out);
   const auto text = content(file);
-  CHECK(text.starts_with("{\"recording\":1}\n{\"n\":0}\n{\"n\":1}\n"));
+  CHECK(text.starts_with("{\"vigil_recording\":1}\n{\"n\":0}\n{\"n\":1}\n"));
   CHECK(text.ends_with("{\"n\":999}\n"));
 }
 
@@ -403,6 +403,33 @@ TEST_CASE("vigilctl bundle: one private file that holds no environment, and neve
   const auto again = world.run({"bundle", file});
   CHECK(again.status == 1);
   CHECK(has(again.err, "File exists"));
+}
+
+TEST_CASE("vigilctl rules: check and test need no daemon, and take values that begin with dashes") {
+  const auto check = run_vigilctl({"rules", "check"});
+  CHECK(check.status == 0);
+  CHECK(has(check.out, "no mistakes"));
+  const auto test =
+      run_vigilctl({"rules", "test", "--exe", "/opt/g/game.exe", "--arg", "--fullscreen", "--arg", "-x",
+                    "--env", "STEAM_COMPAT_DATA_PATH=/c", "--env", "SteamAppId=1091500", "--json"});
+  CHECK(test.status == 0);
+  CHECK(one_object(test.out)["class"] == "gaming");
+  CHECK(run_vigilctl({"rules", "test"}).status == 2);
+  CHECK(run_vigilctl({"rules"}).status == 2);
+  const TempDir dir;
+  std::ofstream(dir / "bad.toml") << "[[rule]]\nclas = \"gaming\"\n";
+  const auto bad = run_vigilctl({"rules", "check", dir.path()});
+  CHECK(bad.status == 1);
+  CHECK_MESSAGE(has(bad.err, "bad.toml:2:1"), bad.err);
+}
+
+TEST_CASE("vigilctl replay: a file that is no recording is refused with its line") {
+  const TempDir dir;
+  std::ofstream(dir / "x.rec") << "hello\n";
+  const auto ran = run_vigilctl({"replay", dir / "x.rec"});
+  CHECK(ran.status == 1);
+  CHECK_MESSAGE(has(ran.err, "line 1"), ran.err);
+  CHECK(run_vigilctl({"replay", dir / "missing.rec"}).status == 1);
 }
 
 TEST_CASE("vigilctl --version and --help need no daemon") {
