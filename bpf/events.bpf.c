@@ -49,6 +49,16 @@ static __always_inline void *record_reserve(struct vigil_counters *c, __u32 kind
 	return record;
 }
 
+/* On the leader too: the last thread to exit may be another than the one that was told of. */
+static __always_inline void remember_told(struct task_struct *p, struct vigil_task *t)
+{
+	struct vigil_task *leader = task_get(p->group_leader);
+
+	t->v.reported = 1;
+	if (leader)
+		leader->v.reported = 1;
+}
+
 /*
  * Tells user space of a task. Adaptive wake-up (flags 0): the reader is woken when it had caught up, never per record.
  * What is remembered on the leader is that its process was told of, so that its exit will be, too.
@@ -67,7 +77,7 @@ static __always_inline void tell(struct task_struct *p, struct vigil_task *t, __
 			bpf_probe_read_kernel_str(ev->exe, sizeof(ev->exe), &s->buf[NAME_AT(SLOT_EXE)]);
 	}
 	bpf_ringbuf_submit(ev, 0);
-	t->v.reported = 1;
+	remember_told(p, t);
 }
 
 static __always_inline bool worth_telling(const struct vigil_config *cfg, const struct vigil_task *t, bool changed)
@@ -210,7 +220,7 @@ int BPF_PROG(on_rename, struct task_struct *p, const char *comm)
 			task_record(ev, p, &t->v, VIGIL_EV_RENAME, changed ? VIGIL_EVF_CHANGED : 0);
 			bpf_probe_read_kernel_str(ev->comm, sizeof(ev->comm), comm);
 			bpf_ringbuf_submit(ev, 0);
-			t->v.reported = 1;
+			remember_told(p, t);
 		}
 	}
 	return 0;

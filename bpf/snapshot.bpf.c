@@ -188,8 +188,18 @@ int snapshot_tasks(struct bpf_iter__task *ctx)
 	if (p->mm)
 		bpf_probe_read_kernel_str(work->record.exe, sizeof(work->record.exe),
 					  BPF_CORE_READ(p, mm, exe_file, f_path.dentry, d_name.name));
-	if (!bpf_seq_write(ctx->meta->seq, &work->record, sizeof(work->record)))
-		t->v.reported = 1;
+	if (bpf_seq_write(ctx->meta->seq, &work->record, sizeof(work->record)))
+		return 0;
+	t->v.reported = 1;
+	if (!leader) {
+		struct vigil_task *process;
+
+		bpf_rcu_read_lock();
+		process = bpf_task_storage_get(&tasks, p->group_leader, 0, 0);
+		if (process)
+			process->v.reported = 1;
+		bpf_rcu_read_unlock();
+	}
 	return 0;
 }
 
