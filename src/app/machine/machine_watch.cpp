@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "app/machine/machine_watch.hpp"
+
+#include <optional>
+#include <utility>
+
+#include "base/clock.hpp"
+#include "edge/netlink/firmware_monitor.hpp"
+#include "edge/sysfs/attribute_watch.hpp"
+#include "edge/sysfs/sys_tree.hpp"
+#include "edge/udev/device_monitor.hpp"
+#include "log/log.hpp"
+#include "loop/timer.hpp"
+
+namespace vigil::app {
+
+namespace {
+
+using namespace topology;
+
+constexpr log::Logger kLog{"machine"};
+
+class Watcher final : public MachineWatch {
+ public:
+  Watcher(loop::Loop& loop, MachineWatchOptions options, Callbacks callbacks)
+      : loop_(loop),
+        options_(std::move(options)),
+        callbacks_(std::move(callbacks)),
+        gatherer_(to_ns(options_.quiet), to_ns(options_.patience)) {}
+
+  Result<void> start() {
+    // First listen, then look: what happens in between is looked at again.
+    auto timer = loop::Timer::create(loop_, [this] { on_quiet(); });
+    if (!timer) return fail(std::move(timer).error());
+    timer_ = std::move(*timer);
+    if (options_.sysfs_root == "/sys") listen();
+    auto tree = SysTree::open(options_.sysfs_root, options_.proc_root);
+    if (!tree) return fail(std::move(tree).error());
+    topology_ = read_topology(*tree);
+    devices_ = read_devices(*tree, topology_);
+    ++looks_;
+    return {};
+  }
+
+  const Topology& topology() const override { return topology_; }
+  const Devices& devices() const override { return devices_; }
+  const std::vector<std::string>& degraded() const override { return degraded_; }
+  std::uint64_t looks() const override { return looks_; }
+
+  void announce(const DeviceEvent& event) override {
+    if (callbacks_.device) callbacks_.device(event);
+    const auto doubt = doubt_of(event);
+    if (!doubt.any()) return;
+    if (doubt.modules && event.action == "add" && callbacks_.modules) callbacks_.modules(event.name);
+    const auto now = monotonic_now();
+    const auto due = gatherer_.add(doubt, now);
+    timer_.arm(std::chrono::nanoseconds(due > now ? due - now : 0));
+  }
+
+ private:
+  static std::uint64_t to_ns(std::chrono::milliseconds time) {
+    return static_cast<std::uint64_t>(std::chrono::nanoseconds(time).count());
+  }
+
+  void listen() {
+    auto monitor = edge::DeviceMonitor::create(loop_, [this](const DeviceEvent& event) { announce(event); });
+    if (monitor)
+      monitor_.emplace(std::move(*monitor));
+    else
+      degrade("device events cannot be followed (" + monitor.error().message() +
+              "): what is plugged or taken off line later is noticed only after a restart");
+    auto firmware = edge::FirmwareMonitor::create(loop_, [this](const edge::FirmwareEvent& event) { announce(event.event); });
+    if (firmware && !firmware->listening().empty())
+      firmware_.emplace(std::move(*firmware));
+    else
+      degrade("the kernel passes no ACPI events on: cores that firmware ranks anew keep their old rank until a restart");
+    auto profile = AttributeWatch::create(loop_, options_.sysfs_root + "/firmware/acpi/platform_profile", [this](const std::string& value) {
+      announce({.subsystem = "platform_profile", .action = "change", .name = value, .detail = ""});
+    });
+    if (profile)
+      profile_.emplace(std::move(*profile));
+    else if (profile.error().code() != ENOENT)
+      degrade("the platform profile cannot be followed: " + profile.error().message());
+  }
+
+  void degrade(std::string sentence) {
+    kLog.warn("{}", sentence);
+    degraded_.push_back(std::move(sentence));
+  }
+
+  void on_quiet() {
+    const auto doubt = gatherer_.take();
+    if (doubt.topology || doubt.devices) look();
+    if (doubt.scheduler && callbacks_.scheduler) callbacks_.scheduler();
+  }
+
+  void look() {
+    const auto tree = SysTree::open(options_.sysfs_root, options_.proc_root);
+    if (!tree) {
+      kLog.warn("the machine cannot be looked at again: {}", tree.error().message());
+      return;
+    }
+    ++looks_;
+    auto topology = read_topology(*tree);
+    auto devices = read_devices(*tree, topology);
+    const auto changes = diff(topology_, topology);
+    const auto device_changes = diff(devices_, devices);
+    topology_ = std::move(topology);
+    devices_ = std::move(devices);
+    for (const auto* sentences : {&changes.sentences, &device_changes.sentences})
+      for (const auto& sentence : *sentences) kLog.info("{}", sentence);
+    if (!changes.none() && callbacks_.topology) callbacks_.topology(topology_, changes);
+    if (!device_changes.none() && callbacks_.devices) callbacks_.devices(devices_, device_changes);
+  }
+
+  loop::Loop& loop_;
+  MachineWatchOptions options_;
+  Callbacks callbacks_;
+  Gatherer gatherer_;
+  Topology topology_;
+  Devices devices_;
+  std::vector<std::string> degraded_;
+  std::uint64_t looks_ = 0;
+  loop::Timer timer_;
+  std::optional<edge::DeviceMonitor> monitor_;
+  std::optional<edge::FirmwareMonitor> firmware_;
+  std::optional<AttributeWatch> profile_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<MachineWatch>> MachineWatch::create(loop::Loop& loop, MachineWatchOptions options, Callbacks callbacks) {
+  auto watcher = std::make_unique<Watcher>(loop, std::move(options), std::move(callbacks));
+  if (auto started = watcher->start(); !started) return fail(std::move(started).error().in("look at the machine"));
+  return watcher;
+}
+
+}  // namespace vigil::app

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Keeps the picture of the machine true: a first look at the start, then one more whenever devices, the kernel or
+// firmware announced something, shortly after the burst is over. Only differences are told.
+//
+//   auto watch = MachineWatch::create(loop, {.sysfs_root = "/sys", .proc_root = "/proc"}, {
+//       .device = [](const DeviceEvent& event) { … every announcement, for vigilctl watch … },
+//       .topology = [](const Topology& now, const TopologyChanges& changes) { … write what differs … },
+//       .devices = [](const Devices& now, const DeviceChanges& changes) { … },
+//       .scheduler = [] { … a sched_ext scheduler came or went: look at /sys/kernel/sched_ext … },
+//       .modules = [](const std::string& name) { … a driver was loaded … }});
+//
+// An idle machine costs nothing: no timer runs unless an announcement armed it. The same machine twice is no change
+// and no callback.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "core/topology/changes.hpp"
+#include "core/topology/device_event.hpp"
+#include "core/topology/devices.hpp"
+#include "core/topology/topology.hpp"
+#include "loop/loop.hpp"
+
+namespace vigil::app {
+
+struct MachineWatchOptions {
+  std::string sysfs_root = "/sys";
+  std::string proc_root = "/proc";
+  std::chrono::milliseconds quiet{40};      // after the last event of a burst
+  std::chrono::milliseconds patience{400};  // after the first
+};
+
+class MachineWatch {
+ public:
+  struct Callbacks {
+    std::function<void(const topology::DeviceEvent&)> device = {};
+    std::function<void(const topology::Topology&, const topology::TopologyChanges&)> topology = {};
+    std::function<void(const topology::Devices&, const topology::DeviceChanges&)> devices = {};
+    std::function<void()> scheduler = {};
+    std::function<void(const std::string& module)> modules = {};
+  };
+
+  // Fails only where the machine cannot be read at all. A captured tree (a sysfs_root that is not /sys) is not
+  // followed: it changes only when announce() says so.
+  static Result<std::unique_ptr<MachineWatch>> create(loop::Loop& loop, MachineWatchOptions options, Callbacks callbacks);
+  virtual ~MachineWatch() = default;
+
+  virtual const topology::Topology& topology() const = 0;
+  virtual const topology::Devices& devices() const = 0;
+  // Sentences on what is not followed, so what will not be noticed.
+  virtual const std::vector<std::string>& degraded() const = 0;
+  // As if the source had announced it: for the scheduler's own cpu_online and cpu_offline, and for tests.
+  virtual void announce(const topology::DeviceEvent& event) = 0;
+  // Looks taken since the start, the first one included.
+  virtual std::uint64_t looks() const = 0;
+};
+
+}  // namespace vigil::app
