@@ -76,7 +76,11 @@ def main():
     chosen = list(dict.fromkeys(name for name, suites in tests if not wanted or wanted & {name, *suites}))
     if chosen:
         tally.add(run_meson(arguments.build, chosen))
-    guests = [suite for suite in run_guests.suites() if not wanted or wanted & {"vm", f"vm/{suite.name}"}]
+    # Sanitizers make programs too slow for emulation; guests run with them only when asked for.
+    every = not wanted and not arguments.build.endswith("asan")
+    guests = [suite for suite in run_guests.suites() if every or wanted & {"vm", f"vm/{suite.name}"}]
+    if not guests and not wanted:
+        tally.skips.append("vm: guest suites run without sanitizers: tools/dev test vm")
     if guests:
         tally.add(run_guests.run(guests, arguments.build, arguments.kernel))
 
