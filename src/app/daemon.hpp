@@ -19,6 +19,7 @@
 #include "core/engine/engine.hpp"
 #include "core/engine/supervisor.hpp"
 #include "edge/control/control_server.hpp"
+#include "edge/control/scx_stats_server.hpp"
 #include "edge/kernel/classifier.hpp"
 #include "edge/kernel/scheduler.hpp"
 #include "edge/procfs/process_reader.hpp"
@@ -64,6 +65,7 @@ class Daemon {
   // The scheduler's life: daemon_scheduler.cpp.
   void try_attach(const char* occasion);
   void on_scheduler_exit();
+  void serve_scx_stats();
   void scheduler_gone(const std::string& reason, const std::string& message);
   SchedTopology sched_topology();
 
@@ -93,6 +95,7 @@ class Daemon {
   std::uint64_t lost_total_ = 0;
 
   std::optional<Scheduler> scheduler_;
+  std::unique_ptr<edge::ScxStatsServer> scx_stats_;  // while attached
   std::string why_not_more_;
   std::vector<wire::StatusReport::Ejection> ejections_;
   std::optional<std::uint64_t> returns_at_ns_;

@@ -73,6 +73,16 @@ void Daemon::try_attach(const char* occasion) {
   why_not_more_.clear();
   kLog.info("attached as {} ({})", scheduler_->name(), occasion);
   publish(edge::ControlServer::Kind::event, scheduler_line(monotonic_now(), "enabled", occasion));
+  serve_scx_stats();
+}
+
+// A convenience for other people's tools: without it everything else goes on.
+void Daemon::serve_scx_stats() {
+  auto server = edge::ScxStatsServer::create(*loop_, edge::kScxStatsPath, [this] { return metrics(); });
+  if (server)
+    scx_stats_ = std::move(*server);
+  else
+    kLog.warn("programs that speak the scx_stats protocol find nothing here: {}", server.error().message());
 }
 
 void Daemon::on_scheduler_exit() {
@@ -83,6 +93,7 @@ void Daemon::on_scheduler_exit() {
   const auto sentence = exit->sentence();
   if (!exit->dump.empty()) kLog.debug("the kernel's dump: {}", exit->dump);
   scheduler_.reset();
+  scx_stats_.reset();
 
   const auto now = monotonic_now();
   ejections_.push_back({now, name, sentence, exit->message});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The example of the settings file that is installed: valid as it is, and with every setting in it switched on.
+// The example of the settings file that is installed: valid as it is, and with every setting in it switched
+// on.
 #include <doctest/doctest.h>
 #include <stdlib.h>
 
