@@ -6,6 +6,7 @@
 #include "core/topology/devices.hpp"
 #include "core/topology/topology.hpp"
 #include "ctl/topology_text.hpp"
+#include "edge/sysfs/live_cpuid.hpp"
 #include "edge/sysfs/sys_tree.hpp"
 #include "wire/topology_json.hpp"
 
@@ -15,6 +16,11 @@ namespace {
 
 Result<SysTree> open_tree(const std::string& sysfs_root, const std::string& proc_root) {
   return SysTree::open(sysfs_root, proc_root.empty() ? SysTree::proc_root_for(sysfs_root) : proc_root);
+}
+
+// The running CPUs say of themselves what a captured tree cannot.
+topology::Topology read(const SysTree& tree, const std::string& sysfs_root) {
+  return topology::read_topology(tree, sysfs_root == "/sys" ? live_cpuid() : topology::CpuidProvider());
 }
 
 int print(const std::string& text) {
@@ -36,7 +42,7 @@ std::string dump(const nlohmann::ordered_json& json) {
 int run_topology(const std::string& sysfs_root, bool json, const std::string& proc_root) {
   const auto tree = open_tree(sysfs_root, proc_root);
   if (!tree) return print_error(tree.error());
-  const auto topology = topology::read_topology(*tree);
+  const auto topology = read(*tree, sysfs_root);
   if (json) return print(dump(to_json(topology)));
   return print(draw(topology, topology::read_devices(*tree, topology)));
 }
@@ -44,7 +50,7 @@ int run_topology(const std::string& sysfs_root, bool json, const std::string& pr
 int run_devices(const std::string& sysfs_root, bool json, const std::string& proc_root) {
   const auto tree = open_tree(sysfs_root, proc_root);
   if (!tree) return print_error(tree.error());
-  const auto devices = topology::read_devices(*tree, topology::read_topology(*tree));
+  const auto devices = topology::read_devices(*tree, read(*tree, sysfs_root));
   return print(json ? dump(to_json(devices)) : draw(devices));
 }
 

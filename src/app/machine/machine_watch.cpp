@@ -7,6 +7,7 @@
 #include "base/clock.hpp"
 #include "edge/netlink/firmware_monitor.hpp"
 #include "edge/sysfs/attribute_watch.hpp"
+#include "edge/sysfs/live_cpuid.hpp"
 #include "edge/sysfs/sys_tree.hpp"
 #include "edge/udev/device_monitor.hpp"
 #include "log/log.hpp"
@@ -33,10 +34,13 @@ class Watcher final : public MachineWatch {
     auto timer = loop::Timer::create(loop_, [this] { on_quiet(); });
     if (!timer) return fail(std::move(timer).error());
     timer_ = std::move(*timer);
-    if (options_.sysfs_root == "/sys") listen();
+    if (options_.sysfs_root == "/sys") {
+      listen();
+      cpuid_ = live_cpuid();
+    }
     auto tree = SysTree::open(options_.sysfs_root, options_.proc_root);
     if (!tree) return fail(std::move(tree).error());
-    topology_ = read_topology(*tree);
+    topology_ = read_topology(*tree, cpuid_);
     devices_ = read_devices(*tree, topology_);
     ++looks_;
     return {};
@@ -101,7 +105,7 @@ class Watcher final : public MachineWatch {
       return;
     }
     ++looks_;
-    auto topology = read_topology(*tree);
+    auto topology = read_topology(*tree, cpuid_);
     auto devices = read_devices(*tree, topology);
     const auto changes = diff(topology_, topology);
     const auto device_changes = diff(devices_, devices);
@@ -117,6 +121,7 @@ class Watcher final : public MachineWatch {
   MachineWatchOptions options_;
   Callbacks callbacks_;
   Gatherer gatherer_;
+  CpuidProvider cpuid_;
   Topology topology_;
   Devices devices_;
   std::vector<std::string> degraded_;

@@ -139,6 +139,10 @@ void group_ccds(Reader& reader, Topology& topology, const CpuDetails& details, c
                       ((processor.family == 0x17 && (processor.model == 0x01 || processor.model == 0x08 ||
                                                       processor.model == 0x31 || processor.model == 0x71)) ||
                        (processor.family == 0x19 && processor.model >= 0xa0 && processor.model <= 0xaf));
+  // Two unequal or equal L3s on the one die of a mobile processor: Renoir, Lucienne, Strix Point.
+  const bool monolithic = processor.vendor == Vendor::amd && !processor.hypervisor &&
+                          ((processor.family == 0x17 && processor.model >= 0x60 && processor.model <= 0x6f) ||
+                           (processor.family == 0x1a && processor.model >= 0x20 && processor.model <= 0x2f));
   bool said_paired = false, said_cut = false;
   for (std::size_t i = 0; i < topology.llcs.size(); ++i) {
     const auto& llc = topology.llcs[i];
@@ -153,6 +157,8 @@ void group_ccds(Reader& reader, Topology& topology, const CpuDetails& details, c
       } else if (!std::exchange(said_cut, true)) {
         reader.notes().add("the kernel's dies cut through shared caches; each last-level cache is taken as a die");
       }
+    } else if (monolithic && llc.level == 3) {
+      keys[i] = {4, llc.package, 0};
     } else if (const auto facts = facts_of(topology, llc, details);
                paired && llcs_of_package[llc.package] > 1 && llc.level == 3) {
       // Old kernels do not number caches: then by order, which is right as long as none is offline as a whole.

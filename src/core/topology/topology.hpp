@@ -103,8 +103,9 @@ struct Topology {
 
 // What only the running CPU can say of itself (CPUID), for the live machine.
 struct CpuidFacts {
-  std::optional<std::uint32_t> ccd;  // unique in the system
-  std::optional<CpuKind> kind;
+  std::optional<std::uint32_t> ccd{};  // unique in the system
+  std::optional<CpuKind> kind{};
+  bool operator==(const CpuidFacts&) const = default;
 };
 using CpuidProvider = std::function<std::optional<CpuidFacts>(std::uint32_t cpu)>;
 

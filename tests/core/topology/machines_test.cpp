@@ -119,6 +119,7 @@ TEST_CASE("topology: Strix Point's L3s differ because its cores do; none is stac
   const auto topology = read_topology(m.tree());
   CHECK(topology.vcache_cpus().empty());
   CHECK(topology.llcs[0].larger);
+  CHECK(topology.ccds.size() == 1);  // CPUID says so of the real one: one die, two complexes
   CHECK(topology.cpus_of_kind(CpuKind::performance).to_string() == "0-3,12-15");
   CHECK(topology.cpus_of_kind(CpuKind::efficiency).to_string() == "4-11,16-23");
   CHECK(topology.find_cpu(0)->rank == 208);
