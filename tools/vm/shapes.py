@@ -124,4 +124,5 @@ SHAPES = {
     "x3d": Shape.x3d(),
     "numa": Shape.numa_hmat(),
     "cxl": Shape.cxl(),
+    "hotplug": Shape.grid(dies=2, cores=2, threads=2, memory="2G").with_ports(2),
 }
