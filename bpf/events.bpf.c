@@ -184,6 +184,8 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 	decide_image(s, &t->v, cfg, previous);
 
 	changed = verdict_resolve(&t->v, VIGIL_EV_EXEC, now);
+	if (s->refine)
+		t->v.flags |= VIGIL_F_REFINE;
 	if (t->v.level != VIGIL_LEVEL_ANCESTRY)
 		t->v.inherited_from = 0;
 	if (t->v.truncated && c)

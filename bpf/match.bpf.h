@@ -39,6 +39,7 @@ struct vigil_scratch {
 	__u32 appid;
 	__u32 marks;
 	__u32 boundary; /* rank of the strongest boundary */
+	__u32 refine; /* some rule that holds wants the daemon to look closer, whether it decides anything or not */
 	struct vigil_atom hits[MAX_HITS];
 	struct match_best best[VIGIL_LEVEL_COUNT];
 };
@@ -56,6 +57,7 @@ static __always_inline void match_reset(struct vigil_scratch *s)
 	s->appid = 0;
 	s->marks = 0;
 	s->boundary = 0;
+	s->refine = 0;
 	for (int i = 0; i < VIGIL_LEVEL_COUNT; i++)
 		s->best[i].rank = 0;
 }
@@ -343,6 +345,8 @@ __noinline int match_rules(__u32 previous, __u32 marks)
 				continue;
 			s->marks |= rule->mark;
 			rank = ((__u32)rule->priority + 1) << 15 | (rule->id & 0x7fff);
+			if (rule->flags & VIGIL_F_REFINE)
+				s->refine = 1;
 			if ((rule->flags & VIGIL_F_BOUNDARY) && rank > s->boundary)
 				s->boundary = rank;
 			if (rule->klass >= VIGIL_CLASS_COUNT || rule->level >= VIGIL_LEVEL_COUNT)

@@ -132,6 +132,8 @@ static __always_inline bool decide_task(struct vigil_scratch *s, struct vigil_co
 	gather_comm(s, p->comm);
 	decide_image(s, &t->v, cfg, have ? parent->klass : VIGIL_CLASS_REGULAR);
 	verdict_resolve(&t->v, VIGIL_EV_SNAPSHOT, bpf_ktime_get_ns());
+	if (s->refine)
+		t->v.flags |= VIGIL_F_REFINE;
 	if (t->v.level != VIGIL_LEVEL_ANCESTRY)
 		t->v.inherited_from = 0;
 	return true;

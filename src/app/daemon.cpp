@@ -8,6 +8,7 @@
 
 #include "app/check.hpp"
 #include "app/lines.hpp"
+#include "app/refine.hpp"
 #include "app/tunables.hpp"
 #include "base/clock.hpp"
 #include "base/text.hpp"
@@ -61,6 +62,7 @@ Result<void> Daemon::start() {
   auto book = RuleBook::read(options_.rule_folders);
   if (!book) return fail(book.error().message(), kConfigurationError);
   book_ = std::move(*book);
+  engine_.set_refine(refine_by(book_));
   kLog.info("{} rules from {} files", book_.rules.rules.size(), book_.files.size());
 
   // The socket first: a second daemon ends here, before it has touched anything.
@@ -197,7 +199,7 @@ void Daemon::check_losses() {
 void Daemon::perform(const Actions& actions) {
   for (const auto& action : actions) {
     if (const auto* read = std::get_if<ReadProcess>(&action)) {
-      ProcessFacts facts = procfs_.read(read->key);
+      ProcessFacts facts = procfs_.read(read->key, book_.wants_environment);
       if (control_ && control_->wanted(edge::ControlServer::Kind::recorded))
         control_->publish(edge::ControlServer::Kind::recorded, wire::format_facts(monotonic_now(), facts));
       handle(facts);

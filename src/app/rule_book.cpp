@@ -14,6 +14,13 @@ Result<RuleBook> RuleBook::read(const std::vector<std::string>& folders) {
   RuleBook book;
   book.rules = std::move(*rules);
   book.compiled = classify::compile(book.rules);
+  for (std::size_t i = 0; i < book.rules.rules.size(); ++i) {
+    if (book.compiled.placement[i].in_kernel) continue;
+    book.daemon_decides = true;
+    for (const auto& condition : book.rules.rules[i].conditions)
+      for (const auto& pattern : condition.any)
+        if (pattern.field == classify::Field::env || pattern.field == classify::Field::env_value) book.wants_environment = true;
+  }
   for (const auto& file : *files) book.files.push_back(file.path);
   return book;
 }

@@ -19,6 +19,9 @@ struct RuleBook {
   classify::RuleSet rules;
   classify::CompiledRules compiled;
   std::vector<std::string> files;
+  // Some rules are the daemon's to decide (compiled.placement says which), and some of these ask for variables.
+  bool daemon_decides = false;
+  bool wants_environment = false;
 
   // Every mistake of every file in the Error, a line each.
   static Result<RuleBook> read(const std::vector<std::string>& folders);

@@ -47,6 +47,7 @@ struct ProcessFacts {
   std::string exe;                // full path, "" when unreadable
   std::vector<std::string> argv;
   std::string cgroup_path;
+  std::vector<std::string> env;  // only when a rule that the daemon decides asks for variables; never recorded
 };
 
 // Ring records did not fit: `count` since the last time.

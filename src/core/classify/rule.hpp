@@ -113,7 +113,8 @@ inline constexpr std::size_t kMaxRules = 16000;
 
 struct RuleSet {
   std::vector<Rule> rules;           // rule id = index + 1
-  std::vector<std::string> kinds{""};  // index 0: none
+  // Index 0: none. The next are those the daemon gives a VM after a look at its command line.
+  std::vector<std::string> kinds{"", "generic", "gaming", "dev", "ai"};
   std::vector<std::string> marks;    // at most 32
   std::vector<Capture> captures;
 

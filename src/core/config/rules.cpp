@@ -500,6 +500,13 @@ class RulesParser {
       });
       if (!named) wrong("'not_thread' needs a 'thread' beside it");
     }
+    const bool daemon_decides = std::any_of(rule.conditions.begin(), rule.conditions.end(), [](const Condition& condition) {
+      return std::any_of(condition.any.begin(), condition.any.end(), [](const Pattern& pattern) {
+        return pattern.shape == Shape::glob || pattern.field >= Field::exe_path;
+      });
+    });
+    if (daemon_decides && (rule.mark || rule.under || rule.not_under || rule.previous || (rule.flags & classify::kBoundary)))
+      wrong("only the daemon can hold its patterns against a process, and it comes too late for marks, boundaries and 'previous'");
     if (level == Level::image) return;
     const std::string only = level == Level::thread ? "a rule about thread names" : "a rule that only looks at the cgroup";
     if (rule.mark) wrong(only + " cannot set a mark");

@@ -69,7 +69,7 @@ std::string ProcessReader::cgroup_path(std::uint32_t pid) const {
   return {};
 }
 
-ProcessFacts ProcessReader::read(const ProcKey& key) const {
+ProcessFacts ProcessReader::read(const ProcKey& key, bool with_environment) const {
   ProcessFacts facts;
   facts.key = key;
   const auto base = root_ + "/" + std::to_string(key.tgid);
@@ -81,16 +81,20 @@ ProcessFacts ProcessReader::read(const ProcKey& key) const {
     if (constexpr std::string_view gone = " (deleted)"; facts.exe.ends_with(gone))
       facts.exe.resize(facts.exe.size() - gone.size());
   }
-  if (const auto cmdline = read_file(base + "/cmdline"); cmdline && !cmdline->empty()) {
-    std::string_view rest = *cmdline;
+  const auto strings = [&](const char* name, std::vector<std::string>& into) {
+    const auto text = read_file(base + name);
+    if (!text || text->empty()) return;
+    std::string_view rest = *text;
     if (rest.back() == '\0') rest.remove_suffix(1);
-    for (const auto argument : split(rest, '\0')) facts.argv.emplace_back(argument);
-  }
+    for (const auto part : split(rest, '\0')) into.emplace_back(part);
+  };
+  strings("/cmdline", facts.argv);
+  if (with_environment) strings("/environ", facts.env);
   facts.cgroup_path = cgroup_path(key.tgid);
   // Last, so that everything above was read from the process this confirms.
   const auto identity = identify(key.tgid);
   facts.exists = identity && identity->start_ticks == key.start_ns / kTickNs;
-  if (!facts.exists) facts = ProcessFacts{.key = key, .exists = false, .exe = {}, .argv = {}, .cgroup_path = {}};
+  if (!facts.exists) facts = ProcessFacts{.key = key, .exists = false, .exe = {}, .argv = {}, .cgroup_path = {}, .env = {}};
   return facts;
 }
 

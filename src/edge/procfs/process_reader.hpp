@@ -16,9 +16,9 @@ class ProcessReader {
  public:
   explicit ProcessReader(std::string root = "/proc") : root_(std::move(root)) {}
 
-  // Path of the executable, arguments (at most 64 KiB of them) and cgroup of this very process: if the pid is another's by
-  // now, it does not exist.
-  ProcessFacts read(const ProcKey& key) const;
+  // Path of the executable, arguments and, if wanted, environment (at most 64 KiB of each) and cgroup of this very process:
+  // if the pid is another's by now, it does not exist.
+  ProcessFacts read(const ProcKey& key, bool with_environment = false) const;
 
   struct Identity {
     ProcKey key;

@@ -4,7 +4,7 @@
 
 Each described process is played by a small program under the described path, arguments, environment, thread name and cgroup, started out of a
 process of the class it is said to come from. The daemon observes; what `explain` says is held against the truth. Twice: with the
-daemon running, and with the processes there before it starts.
+daemon running, and with the processes there before it starts. Then what the kernel leaves to the daemon.
 """
 import json
 import os
@@ -30,10 +30,11 @@ def v2_mount():
 
 
 class Daemon:
-    def __init__(self, program, rules, folder):
+    def __init__(self, program, folder, *rules):
         self.path = str(folder / "control.sock")
         self.log = open(folder / "daemon.log", "wb")
-        self.process = subprocess.Popen([program, "--mode", "observe", "--rules", rules, "--socket", self.path],
+        folders = [word for one in rules for word in ("--rules", str(one))]
+        self.process = subprocess.Popen([program, "--mode", "observe", *folders, "--socket", self.path],
                                         stdout=self.log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + 30
         while b"ready" not in (folder / "daemon.log").read_bytes():
@@ -172,7 +173,7 @@ class Play:
         self.process.wait()
 
 
-def differences(case, reply):
+def differences(case, reply, sources=("kernel",)):
     if "ok" not in reply:
         return [str(reply)]
     said = reply["ok"]
@@ -180,7 +181,7 @@ def differences(case, reply):
     for key, name in [("want", "class"), ("kind", "kind"), ("rule", "rule"), ("appid", "steam_appid")]:
         if key in case and said.get(name) != case[key]:
             wrong.append(f"{name} is {said.get(name)}, not {case[key]}")
-    if said["class"] != "regular" and said["source"] != "kernel":
+    if said["class"] != "regular" and said["source"] not in sources:
         wrong.append(f"decided by {said['source']}")
     if wrong:
         wrong.append(f"rule {said.get('rule')}, evidence {said.get('evidence')}")
@@ -197,6 +198,41 @@ def playable(case, before_daemon):
     if not case["exe"] or "kthread" in case.get("kernel", []):
         return False  # only the kernel makes kernel threads
     return not (before_daemon and ("before" in case or "marks" in case))
+
+
+# Rules that only a whole path or a full pattern can decide, and guests whose kind their command line tells.
+LEFT_TO_DAEMON = """
+[[rule]]
+name = "path"
+class = "gaming"
+exe_path = "*/left/*/games/*"
+[[rule]]
+name = "pattern"
+class = "ai"
+exe = "*iddl*"
+env = "LEFT_TO_DAEMON"
+"""
+LEFT_CASES = [
+    ("a path pattern", {"exe": "/left/x/games/prog", "cmd": "prog", "want": "gaming", "rule": "left:path"}),
+    ("a path pattern that does not match", {"exe": "/left/games/prog", "cmd": "prog", "want": "regular"}),
+    ("a name pattern and a variable", {"exe": "/y/in-the-middle", "cmd": "x", "env": ["LEFT_TO_DAEMON=1"], "want": "ai", "rule": "left:pattern"}),
+    ("a name pattern without its variable", {"exe": "/y/in-the-middle", "cmd": "x", "want": "regular"}),
+    ("a guest that was given a card", {"exe": "/y/qemu-system-x86_64", "cmd": "qemu -device vfio-pci,host=01:00.0,x-vga=on", "want": "vm", "kind": "gaming"}),
+    ("a guest for building", {"exe": "/y/qemu-system-x86_64", "cmd": "qemu -name guest=ci-runner-2,debug-threads=on", "want": "vm", "kind": "dev"}),
+]
+
+
+def left_to_daemon(stage, daemon, case):
+    play = Play(stage, case)
+    try:
+        for _ in range(100):
+            wrong = differences(case, daemon.explain(play.process.pid), ("kernel", "daemon"))
+            if not wrong and case["want"] != "regular":
+                break
+            time.sleep(0.02)
+        return wrong
+    finally:
+        play.end()
 
 
 def perform(title, all_cases, judge):
@@ -224,7 +260,7 @@ def main():
     everything = list(cases(pathlib.Path(fixtures)))
     failed = 0
     try:
-        daemon = Daemon(program, rules, folder)
+        daemon = Daemon(program, folder, rules)
 
         def live(case):
             play = Play(stage, case)
@@ -238,12 +274,18 @@ def main():
         daemon.stop()
 
         chosen = [(name, case, Play(stage, case)) for name, case in everything if playable(case, True)]
-        daemon = Daemon(program, rules, folder)
+        daemon = Daemon(program, folder, rules)
         plays = {id(case): play for _, case, play in chosen}
         failed += perform("there before", [(name, case) for name, case, _ in chosen],
                           lambda case: differences(case, daemon.explain(plays[id(case)].process.pid)))
         for play in plays.values():
             play.end()
+        daemon.stop()
+
+        (folder / "rules").mkdir()
+        (folder / "rules" / "left.toml").write_text(LEFT_TO_DAEMON)
+        daemon = Daemon(program, folder, rules, folder / "rules")
+        failed += perform("left to the daemon", LEFT_CASES, lambda case: left_to_daemon(stage, daemon, case))
         daemon.stop()
     finally:
         stage.clear()
