@@ -178,7 +178,7 @@ wire::StatusReport Daemon::status() {
   out.ejections = ejections_;
   out.rules = book_.rules.rules.size();
   out.rule_files = book_.files;
-  out.degraded = degraded_;
+  out.degraded = degraded();
   return out;
 }
 

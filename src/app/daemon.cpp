@@ -68,6 +68,7 @@ Result<void> Daemon::start() {
   // The socket first: a second daemon ends here, before it has touched anything.
   if (auto done = start_control(); !done) return done;
   if (auto done = start_classifier(); !done) return done;
+  if (auto done = start_machine(); !done) return done;
   if (auto done = start_scheduler(); !done) return done;
   if (auto done = start_signals(); !done) return done;
   announce_ready();
@@ -88,6 +89,39 @@ Result<void> Daemon::start_classifier() {
   events_watch_ = std::move(*watch);
   resync();
   return {};
+}
+
+Result<void> Daemon::start_machine() {
+  using edge::ControlServer;
+  MachineWatch::Callbacks callbacks;
+  callbacks.device = [this](const topology::DeviceEvent& event) {
+    if (control_ && control_->wanted(ControlServer::Kind::event)) publish(ControlServer::Kind::event, device_line(monotonic_now(), event));
+  };
+  callbacks.topology = [this](const topology::Topology&, const topology::TopologyChanges& changes) {
+    for (const auto& sentence : changes.sentences) {
+      kLog.info("{}", sentence);
+      publish(ControlServer::Kind::event, topology_line(monotonic_now(), sentence));
+    }
+  };
+  callbacks.devices = [](const topology::Devices&, const topology::DeviceChanges& changes) {
+    for (const auto& sentence : changes.sentences) kLog.info("{}", sentence);
+  };
+  callbacks.scheduler = [this] { on_foreign_scheduler_change(); };
+  MachineWatchOptions options;
+  options.sysfs_root = options_.sysfs_root;
+  options.proc_root = options_.proc_root;
+  auto machine = MachineWatch::create(*loop_, options, std::move(callbacks));
+  if (!machine) {
+    kLog.warn("the machine's shape is unknown ({}): all CPUs are taken for one cache, and devices are not followed", machine.error().message());
+    return {};
+  }
+  machine_ = std::move(*machine);
+  return {};
+}
+
+std::vector<std::string> Daemon::degraded() const {
+  return machine_ ? machine_->degraded()
+                  : std::vector<std::string>{"The machine's shape could not be read: all CPUs are taken for one cache."};
 }
 
 Result<void> Daemon::start_control() {
@@ -226,7 +260,7 @@ void Daemon::perform(const Actions& actions) {
     } else if (const auto* lost = std::get_if<PublishLost>(&action)) {
       publish(edge::ControlServer::Kind::event, lost_line(monotonic_now(), *lost));
     } else if (const auto* announce = std::get_if<Announce>(&action)) {
-      kLog.message(log::Level::info, announce->text);
+      kLog.info("{}", announce->text);  // one format: a flood of them is counted, not printed
     }
   }
 }

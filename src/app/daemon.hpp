@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "app/machine/machine_watch.hpp"
 #include "app/options.hpp"
 #include "app/rule_book.hpp"
 #include "app/settings.hpp"
@@ -47,6 +48,7 @@ class Daemon {
       : line_(std::move(line)), options_(std::move(options)), procfs_(options_.proc_root) {}
   Result<void> start();
   Result<void> start_classifier();
+  Result<void> start_machine();
   Result<void> start_scheduler();
   Result<void> start_control();
   Result<void> start_signals();
@@ -66,7 +68,7 @@ class Daemon {
   void try_attach(const char* occasion);
   void on_scheduler_exit();
   void serve_scx_stats();
-  void scheduler_gone(const std::string& reason, const std::string& message);
+  void on_foreign_scheduler_change();
   SchedTopology sched_topology();
 
   // Answers to vigilctl: calls.cpp.
@@ -94,13 +96,16 @@ class Daemon {
   std::uint64_t lost_seen_ = 0;
   std::uint64_t lost_total_ = 0;
 
+  std::unique_ptr<MachineWatch> machine_;
+
   std::optional<Scheduler> scheduler_;
   std::unique_ptr<edge::ScxStatsServer> scx_stats_;  // while attached
+  bool displaced_ = false;  // another scheduler has the place; ours comes when it goes
   std::string why_not_more_;
   std::vector<wire::StatusReport::Ejection> ejections_;
   std::optional<std::uint64_t> returns_at_ns_;
   wire::Mode tuning_ = wire::Mode::automatic;
-  std::vector<std::string> degraded_;
+  std::vector<std::string> degraded() const;
 
   loop::Watch events_watch_;
   loop::Timer return_timer_;

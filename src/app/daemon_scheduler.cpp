@@ -6,7 +6,7 @@
 #include "app/tunables.hpp"
 #include "base/clock.hpp"
 #include "core/topology/topology.hpp"
-#include "edge/sysfs/sys_tree.hpp"
+#include "edge/kernel/scx_probe.hpp"
 
 namespace vigil::app {
 
@@ -31,12 +31,8 @@ Result<void> Daemon::start_scheduler() {
 }
 
 SchedTopology Daemon::sched_topology() {
-  auto tree = SysTree::open(options_.sysfs_root, options_.proc_root);
-  if (!tree) {
-    kLog.warn("the machine's shape is unknown ({}): all CPUs are taken for one cache", tree.error().message());
-    return {};
-  }
-  const auto machine = topology::read_topology(*tree);
+  if (!machine_) return {};
+  const auto& machine = machine_->topology();
   SchedTopology out;
   for (const auto& cpu : machine.cpus) {
     SchedTopology::Cpu entry;
@@ -66,10 +62,12 @@ void Daemon::try_attach(const char* occasion) {
   }
   if (!scheduler) {
     why_not_more_ = scheduler.error().message();
+    displaced_ = !probe_scx(options_.sysfs_root).ops.empty();
     kLog.warn("not scheduling: {}", why_not_more_);
     return;
   }
   scheduler_.emplace(std::move(*scheduler));
+  displaced_ = false;
   why_not_more_.clear();
   kLog.info("attached as {} ({})", scheduler_->name(), occasion);
   publish(edge::ControlServer::Kind::event, scheduler_line(monotonic_now(), "enabled", occasion));
@@ -83,6 +81,14 @@ void Daemon::serve_scx_stats() {
     scx_stats_ = std::move(*server);
   else
     kLog.warn("programs that speak the scx_stats protocol find nothing here: {}", server.error().message());
+}
+
+// Announced for ours, too; only when another had the place is there anything to do.
+void Daemon::on_foreign_scheduler_change() {
+  if (!displaced_ || (scheduler_ && scheduler_->is_attached())) return;
+  ScxSupport support;
+  read_scx_state(support, options_.sysfs_root);
+  if (support.ops.empty()) try_attach("the other scheduler has gone");
 }
 
 void Daemon::on_scheduler_exit() {

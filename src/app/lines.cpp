@@ -84,6 +84,19 @@ std::string lost_line(std::uint64_t now, const PublishLost& lost) {
   return wire::format_line({{"event", "lost"}, {"t_ns", now}, {"count", lost.count}, {"resynced", lost.resynced}});
 }
 
+std::string device_line(std::uint64_t now, const topology::DeviceEvent& event) {
+  return wire::format_line({{"event", "device"},
+                            {"t_ns", now},
+                            {"subsystem", event.subsystem},
+                            {"action", event.action},
+                            {"name", event.name},
+                            {"detail", event.detail.empty() ? json(nullptr) : json(event.detail)}});
+}
+
+std::string topology_line(std::uint64_t now, std::string_view what) {
+  return wire::format_line({{"event", "topology"}, {"t_ns", now}, {"what", what}});
+}
+
 std::string scheduler_line(std::uint64_t now, std::string_view state, std::string_view reason) {
   return wire::format_line({{"event", "scheduler"}, {"t_ns", now}, {"state", state}, {"reason", reason}});
 }

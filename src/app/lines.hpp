@@ -7,6 +7,7 @@
 
 #include "app/rule_book.hpp"
 #include "core/action.hpp"
+#include "core/topology/device_event.hpp"
 
 namespace vigil::app {
 
@@ -14,6 +15,8 @@ std::string verdict_line(const PublishVerdict& verdict, const RuleBook& book);
 std::string task_line(const TaskEvent& event);
 std::string cgroup_line(const CgroupEvent& event);
 std::string lost_line(std::uint64_t now, const PublishLost& lost);
+std::string device_line(std::uint64_t now, const topology::DeviceEvent& event);
+std::string topology_line(std::uint64_t now, std::string_view what);
 std::string scheduler_line(std::uint64_t now, std::string_view state, std::string_view reason);
 std::string_view cause_name(Cause cause);
 std::string_view source_name(Source source);
