@@ -19,7 +19,7 @@ import tarfile
 import tempfile
 
 DROP = re.compile(r"/topology/(thread_siblings|die_cpus|cluster_|package_cpus|core_siblings)|/ways_of_associativity$"
-                  r"|cpu/(kernel_max|isolated|nohz_full)$|/acpi_cppc/nominal_perf$|/decoder[\d.]+/devtype$|/endpoint\d+/devtype$")
+                  r"|cpu/(kernel_max|isolated|nohz_full)$|/acpi_cppc/nominal_perf$")
 NUMBERED = re.compile(r"\b(cpu|policy|node)(\d+)(?=/)")
 
 

@@ -111,7 +111,7 @@ void read_gpus(Reader& reader, Devices& devices) {
   for (const auto& address : reader.tree().list("sys/bus/pci/devices")) {
     const std::string folder = bus + address + "/";
     const auto klass = reader.number(folder + "class");
-    if (!klass) continue;
+    if (!klass || (*klass >> 16 != 0x03 && *klass >> 16 != 0x12)) continue;
     const auto vendor = reader.number(folder + "vendor"), device = reader.number(folder + "device");
     const bool display = *klass >> 16 == 0x03;
     // Instinct accelerators are no displays to PCI; others of this class (NPUs, crypto) are no GPUs.
