@@ -20,6 +20,7 @@ namespace {
 using namespace topology;
 
 constexpr log::Logger kLog{"machine"};
+constexpr int kLooksInARow = 3;
 
 class Watcher final : public MachineWatch {
  public:
@@ -87,6 +88,10 @@ class Watcher final : public MachineWatch {
       degrade("the platform profile cannot be followed: " + profile.error().message());
   }
 
+  static CpuSet online_now(const SysTree& tree) {
+    return CpuSet::parse(tree.read("sys/devices/system/cpu/online").value_or("")).value_or(CpuSet());
+  }
+
   void degrade(std::string sentence) {
     kLog.warn("{}", sentence);
     degraded_.push_back(std::move(sentence));
@@ -105,7 +110,10 @@ class Watcher final : public MachineWatch {
       return;
     }
     ++looks_;
+    // While CPUs come and go, what is read of them does not fit together: then once more.
     auto topology = read_topology(*tree, cpuid_);
+    for (int again = 0; again < kLooksInARow && online_now(*tree) != topology.online(); ++again)
+      topology = read_topology(*tree, cpuid_);
     auto devices = read_devices(*tree, topology);
     const auto changes = diff(topology_, topology);
     const auto device_changes = diff(devices_, devices);

@@ -213,8 +213,10 @@ void find_vcache(Reader& reader, Topology& topology, const CpuDetails& details, 
       const bool name_says = processor.vendor == Vendor::amd && named && (llc.larger || size > 64 * kMiB);
       const bool driver_says = topology.x3d_mode && llc.larger;
       const auto& other = facts[smallest];
-      const bool alike_but_l3 = guest && llc.larger && !topology.hybrid && facts[i].cores == other.cores &&
-                                facts[i].l2_kib == other.l2_kib && facts[i].capacity == other.capacity &&
+      // One core more or less can be off line; larger cores would have the larger second level, too.
+      const auto difference = facts[i].cores > other.cores ? facts[i].cores - other.cores : other.cores - facts[i].cores;
+      const bool alike_but_l3 = guest && llc.larger && !topology.hybrid && difference <= 1 &&
+                                facts[i].l2_kib <= other.l2_kib && facts[i].capacity == other.capacity &&
                                 facts[i].max_khz <= other.max_khz + other.max_khz / 8;
       llc.vcache = size_says || name_says || driver_says || alike_but_l3;
       if (!llc.vcache && llc.larger)

@@ -207,7 +207,7 @@ std::vector<Cache> read_caches(Reader& reader, std::uint32_t cpu) {
       if (cache.size_kib == 0) cache.size_kib.reset();
     }
     if (cache.shared && cache.shared->empty()) cache.shared = nullptr;
-    cache.id = reader.index(index + "id");
+    if (cache.level == 3) cache.id = reader.index(index + "id");
     out.push_back(cache);
   }
   return out;

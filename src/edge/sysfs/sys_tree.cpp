@@ -103,7 +103,8 @@ std::optional<std::string> SysTree::read_up_to(const std::string& path, std::siz
   std::string out;
   std::array<char, 8192> chunk;
   for (;;) {
-    const ssize_t n = ::read(fd.get(), chunk.data(), std::min(chunk.size(), bytes + 1 - out.size()));
+    const std::size_t wanted = std::min(chunk.size(), bytes + 1 - out.size());
+    const ssize_t n = ::read(fd.get(), chunk.data(), wanted);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
       remember(path, errno);
@@ -111,7 +112,10 @@ std::optional<std::string> SysTree::read_up_to(const std::string& path, std::siz
     }
     if (n == 0) break;
     out.append(chunk.data(), static_cast<std::size_t>(n));
-    if (out.size() <= bytes) continue;
+    if (out.size() <= bytes) {
+      if (static_cast<std::size_t>(n) < wanted && !path.starts_with("proc/")) break;  // an attribute comes in one piece
+      continue;
+    }
     if (whole) {
       if (problems_.size() < kMaxProblems) problems_.push_back(path + " is too long to be what it should be");
       return std::nullopt;

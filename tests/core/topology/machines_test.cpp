@@ -151,14 +151,24 @@ TEST_CASE("topology: an X3D in cache mode is ranked by half, yet its cores are o
 
 TEST_CASE("topology: in a guest whose maker is a disguise, complexes alike in all but L3 are an X3D") {
   Machine m;
-  m.cpus("0-7").die(0, "0-3").die(1, "4-7").private_l2("0-7", "512K");
+  m.cpus("0-7").die(0, "0-3").die(1, "4-7");
   for (const char* core : {"0-1", "2-3", "4-5", "6-7"}) m.each(core, "topology/core_cpus_list", core);
+  for (const char* core : {"0-1", "2-3"}) m.cache(2, core, "512K");
+  for (const char* core : {"4-5", "6-7"}) m.cache(2, core, "4096K");  // what QEMU gives CPUs with legacy-cache=on
   m.cache(3, "0-3", "32768K", 0).cache(3, "4-7", "16384K", 1);
   m.processor("GenuineIntel", 25, 1, "AMD EPYC-Milan Processor", "hypervisor");
   const auto topology = read_topology(m.tree());
   CHECK(topology.vcache_cpus().to_string() == "0-3");
   CHECK(topology.ccds.size() == 2);
   CHECK(noted(topology, "taken as stacked"));
+  SUBCASE("also while one of its cores is off line") {
+    m.add("sys/devices/system/cpu/online", "0-1,4-7");
+    CHECK(read_topology(m.tree()).vcache_cpus().to_string() == "0-1");
+  }
+  SUBCASE("not if the larger L3 comes with larger cores") {
+    for (const char* core : {"0-1", "2-3"}) m.cache(2, core, "8192K");
+    CHECK(read_topology(m.tree()).vcache_cpus().empty());
+  }
   SUBCASE("on bare metal the same sizes prove nothing") {
     m.processor("AuthenticAMD", 25, 1, "AMD EPYC");
     CHECK(read_topology(m.tree()).vcache_cpus().empty());
