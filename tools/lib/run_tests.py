@@ -32,7 +32,8 @@ def run_meson(build, names):
     log.unlink(missing_ok=True)
     tally = Tally()
     boring = ("ninja: ", "Ok: ", "Expected Fail:", "Fail: ", "Unexpected Pass:", "Skipped: ", "Timeout: ", "Full log")
-    with subprocess.Popen(["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs", *names],
+    with subprocess.Popen(["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs",
+                           "--timeout-multiplier", "3", *names],
                           stdout=subprocess.PIPE, text=True) as meson:
         for line in meson.stdout:
             if line.strip() and not line.startswith(boring):

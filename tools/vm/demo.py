@@ -6,6 +6,7 @@ usage: demo.py --build DIR [--kernel VERSION] [--shape SHAPE] [--for SECONDS] [-
 """
 
 import argparse
+import os
 import pathlib
 import shutil
 import sys
@@ -50,3 +51,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # whoever read our output has gone
+        os._exit(141)

@@ -10,6 +10,7 @@ One guest at a time: they are slow, and two of them would be unfair to each othe
 explains the machine a script finds itself on.
 """
 
+import ctypes
 import dataclasses
 import io
 import json
@@ -18,6 +19,7 @@ import pathlib
 import selectors
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -57,6 +59,14 @@ class Result:
 
 class _Died(Exception):
     pass
+
+
+_LIBC = ctypes.CDLL(None)
+
+
+def _die_with_parent():
+    """In the emulator before it is executed: no guest outlives a harness that was killed."""
+    _LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 @dataclasses.dataclass
@@ -163,7 +173,7 @@ class _Run:
                 command += ["-device", f"virtserialport,chardev={channel},name=vigil.{channel}"]
         self._errors = open(os.path.join(work, "qemu-errors"), "wb")
         self._qemu = subprocess.Popen(command, pass_fds=[other.fileno() for other in theirs], stdin=subprocess.DEVNULL,
-                                      stdout=self._errors, stderr=self._errors)
+                                      stdout=self._errors, stderr=self._errors, preexec_fn=_die_with_parent)
         for other in theirs:
             other.close()
         self._qmp = self._ends["qmp"].makefile("rw")
@@ -389,3 +399,5 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # whoever read our output has gone
+        os._exit(141)
