@@ -2,9 +2,9 @@
 /*
  * Vigil's scheduler: earliest virtual deadline first, per last-level cache.
  *
- * Clock. Each LLC has one. A nanosecond of service given there moves it by 1/load, load being the sum of the shares of
- * everything runnable there; so it shows what a task with share one that never sleeps would have received. A task's
- * share is its nice value's weight times its class's. Its vtime grows by 1/share for each nanosecond it runs.
+ * Clock. A task's share is its nice value's weight times its class's; its vtime grows by 1/share for each nanosecond it
+ * runs. Each LLC has a clock: the mean vtime of everything runnable there, weighted by share. It is kept, not computed:
+ * service moves it by 1/load (load: the sum of the shares), coming and going by the distance of who comes or goes.
  *
  * Deadline. A task asks for `request` ns of service at a time, due at vtime + request/share on the clock. The queue of
  * an LLC is ordered by the real time at which the clock is expected to be there. When the request has been served, a new one is made; until then the deadline stays, also across
@@ -73,7 +73,6 @@ void BPF_STRUCT_OPS(vigil_runnable, struct task_struct *p, u64 enq_flags)
 	refresh(p, task, tun);
 	if (t->llc != cpu->llc)
 		move_llc(t, llc, cpu->llc);
-	recount(llc, t, t->share);
 	klass = t->klass;
 	if (klass >= VIGIL_CLASS_COUNT)
 		return;
@@ -86,6 +85,7 @@ void BPF_STRUCT_OPS(vigil_runnable, struct task_struct *p, u64 enq_flags)
 					vigil_bound(wait_ns(tun), vigil_spread(llc->load, llc->cpus)),
 					class->flags & VIGIL_SCHED_FORGIVE);
 	}
+	join(llc, t);
 	if (enq_flags & SCX_ENQ_WAKEUP) {
 		t->deadline = 0;
 		t->woken_at = now_ns();
@@ -105,7 +105,7 @@ void BPF_STRUCT_OPS(vigil_quiescent, struct task_struct *p, u64 deq_flags)
 	t = &task->sched;
 	llc = llc_of(t->llc);
 	if (llc)
-		recount(llc, t, 0);
+		leave(llc, t);
 	if (deq_flags & SCX_DEQ_SLEEP) {
 		t->average = vigil_burst_average(t->average, t->burst, tun->short_burst_us * 1000);
 		t->burst = 0;

@@ -30,14 +30,25 @@ static __always_inline void refresh(struct task_struct *p, struct vigil_task *ta
 	}
 }
 
-static __always_inline void recount(struct llc *llc, struct vigil_sched_task *t, u32 share)
+/* p's share becomes part of the LLC's load, and its vtime of the mean. */
+static __always_inline void join(struct llc *llc, struct vigil_sched_task *t)
 {
-	s64 change = (s64)share - t->counted;
+	u64 load = __sync_fetch_and_add(&llc->load, t->share) + t->share;
 
-	if (change) {
-		__sync_fetch_and_add(&llc->load, change);
-		t->counted = share;
-	}
+	t->counted = t->share;
+	__sync_fetch_and_add(&llc->clock, vigil_clock_shift(t->vtime, llc->clock, t->share, load));
+}
+
+static __always_inline void leave(struct llc *llc, struct vigil_sched_task *t)
+{
+	u32 share = t->counted;
+	u64 load;
+
+	if (!share)
+		return;
+	t->counted = 0;
+	load = __sync_fetch_and_sub(&llc->load, share) - share;
+	__sync_fetch_and_sub(&llc->clock, vigil_clock_shift(t->vtime, llc->clock, share, load));
 }
 
 static __always_inline u64 wait_ns(struct vigil_sched_tunables *tun)
@@ -53,10 +64,12 @@ static __always_inline void renew(struct task_struct *p, struct vigil_task *task
 	u64 most;
 
 	refresh(p, task, tun);
-	if (t->counted)
-		recount(llc, t, t->share);
 	most = llc->clock + vigil_bound(wait_ns(tun), vigil_spread(llc->load, llc->cpus));
-	t->vtime = vigil_earlier(t->vtime, most);
+	if (t->counted && (t->share != t->counted || vigil_before(most, t->vtime))) {
+		leave(llc, t);
+		t->vtime = vigil_earlier(t->vtime, most);
+		join(llc, t);
+	}
 	t->deadline = vigil_deadline(t->vtime, t->request, t->share);
 	if (!t->deadline)
 		t->deadline = 1;
@@ -94,19 +107,19 @@ static __always_inline void charge(struct vigil_sched_task *t, struct llc *llc, 
 static __always_inline void move_llc(struct vigil_sched_task *t, struct llc *to, u32 id)
 {
 	struct llc *from = llc_of(t->llc);
+	bool counted = t->counted;
+	u64 shift;
 
 	if (!from)
 		return;
-	if (t->counted) {
-		u32 share = t->counted;
-
-		recount(from, t, 0);
-		recount(to, t, share);
-	}
-	t->vtime += to->clock - from->clock;
+	shift = to->clock - from->clock;
+	leave(from, t);
+	t->vtime += shift;
 	if (t->deadline)
-		t->deadline += to->clock - from->clock;
+		t->deadline += shift;
 	t->llc = id;
+	if (counted)
+		join(to, t);
 }
 
 #endif

@@ -2,9 +2,10 @@
 /*
  * Virtual time: what a task has had, where the clock stands, when it is due.
  *
- * A task's vtime is the service it received, divided by its share. An LLC's clock is what a task that is always
- * there would have received by now: each nanosecond of service given moves it by 1/load, load being the sum of the
- * shares of all that want to run there. vtime - clock is how far a task is ahead (+) or behind (-).
+ * A task's vtime is the service it received, divided by its share. An LLC's clock is the mean vtime of all that want to run
+ * there, weighted by share: each nanosecond of service given moves it by 1/load, load being the sum of the shares, and who
+ * comes or goes moves it to the mean of those who are then there. vtime - clock is how far a task is ahead (+) or behind (-)
+ * of its due; over all tasks that is nothing.
  */
 #ifndef VIGIL_POLICY_DEADLINE_H
 #define VIGIL_POLICY_DEADLINE_H
@@ -21,6 +22,22 @@ VIGIL_POLICY __u64 vigil_virtual(__u64 ns, __u32 share)
 VIGIL_POLICY __u64 vigil_clock_step(__u64 ns, __u64 load)
 {
 	return ns * VIGIL_SHARE_ONE / (load ? load : 1);
+}
+
+/*
+ * How far the clock moves when a task with this share and vtime comes (load: with it) or, negated, goes (load: without it).
+ * Were it not moved, what is forgiven to some would put all others behind for ever, and those who are far behind are all
+ * due at once, whatever their shares.
+ */
+VIGIL_POLICY __s64 vigil_clock_shift(__u64 vtime, __u64 clock, __u32 share, __u64 load)
+{
+	__s64 ahead = (__s64)(vtime - clock);
+	__u64 most = 1ULL << 36, far = ahead < 0 ? (__u64)-ahead : (__u64)ahead;
+
+	if (!load)
+		return 0;
+	far = (far < most ? far : most) * share / load;
+	return ahead < 0 ? -(__s64)far : (__s64)far;
 }
 
 /*

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -166,6 +167,37 @@ TEST_CASE("clock: it is where a task with share one would be, and stands still f
   CHECK(vigil_clock_step(10 * kMs, 5 * VIGIL_SHARE_ONE) == 2 * kMs);
   CHECK(vigil_clock_step(10 * kMs, 0) > 0);
   CHECK(vigil_virtual(kMs, 0) > 0);
+}
+
+TEST_CASE("clock: it stays the weighted mean of all vtimes, whoever comes, runs and goes") {
+  std::vector<Task> tasks;
+  std::uint64_t clock = 500 * kMs, load = 0;
+  std::uint64_t random = 12345;
+  const auto next = [&] { return random = random * 6364136223846793005ULL + 1442695040888963407ULL, random >> 33; };
+  for (int step = 0; step < 5000; step++) {
+    if (tasks.size() < 3 || next() % 3 == 0) {
+      Task task{nice(static_cast<int>(next() % 30) - 10), 3 * kMs};
+      task.vtime = clock + next() % (20 * kMs) - 10 * kMs;
+      load += task.share;
+      clock += static_cast<std::uint64_t>(vigil_clock_shift(task.vtime, clock, task.share, load));
+      tasks.push_back(task);
+    } else if (tasks.size() > 12 || next() % 3 == 0) {
+      const auto task = tasks.back();
+      tasks.pop_back();
+      load -= task.share;
+      clock -= static_cast<std::uint64_t>(vigil_clock_shift(task.vtime, clock, task.share, load));
+    } else {
+      auto& task = tasks[next() % tasks.size()];
+      const auto ran = next() % (4 * kMs);
+      task.vtime += vigil_virtual(ran, task.share);
+      clock += vigil_clock_step(ran, load);
+    }
+    double mean = 0;
+    for (const auto& task : tasks)
+      mean += static_cast<double>(static_cast<std::int64_t>(task.vtime - clock)) * task.share / static_cast<double>(load);
+    CHECK(std::abs(mean) < 0.1 * kMs);
+  }
+  CHECK(vigil_clock_shift(clock + kMs, clock, 5, 0) == 0);
 }
 
 TEST_CASE("balance: a task is taken only if both are more equal afterwards") {

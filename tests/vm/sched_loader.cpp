@@ -3,17 +3,21 @@
 // The scheduler without the daemon: loads and attaches it, stays until SIGTERM or until the kernel ends it, then prints
 // why it ended and its counters. For guest suites and benchmarks.
 //
-//   sched_loader [--llc CPULIST]... [--smt] [--vcache N] [--by-name OBJECT --class NAME=PREFIX...] [--quiet]
+//   sched_loader [--llc CPULIST]... [--smt] [--vcache N] [--by-name OBJECT --class NAME=PREFIX...] [--quiet] [--cost]
+//                [--other OBJECT] [--set NAME=NUMBER]...
 //
 // --llc names the CPUs of one last-level cache each; without it all CPUs share one. --smt: CPUs 2n and 2n+1 are one core.
 // --class gives every thread that takes a name beginning with PREFIX a class (OBJECT is by_name.bpf.o): where there are no
-// rules, that is how a load says what it is.
+// rules, that is how a load says what it is. --cost: what each BPF program ran, and how much of it the verifier looked at.
+// --other: not our scheduler but the one in that object. --set: a tunable.
+#include <bpf/bpf.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -24,6 +28,7 @@
 
 #include "abi.h"
 #include "base/cpu_set.hpp"
+#include "base/handle.hpp"
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
 #include "edge/kernel/scheduler.hpp"
@@ -66,6 +71,62 @@ int usage(const std::string& why) {
   return 2;
 }
 
+// Run-time statistics of every program, which the kernel keeps while somebody asks for them.
+void print_cost(const bpf_object* object) {
+  bpf_program* program = nullptr;
+  std::uint64_t all_ns = 0;
+  bpf_object__for_each_program(program, object) {
+    bpf_prog_info info{};
+    __u32 size = sizeof(info);
+    if (bpf_prog_get_info_by_fd(bpf_program__fd(program), &info, &size) < 0) continue;
+    all_ns += info.run_time_ns;
+    std::printf("prog %s runs %llu ns_each %llu verified %u\n", bpf_program__name(program),
+                static_cast<unsigned long long>(info.run_cnt),
+                static_cast<unsigned long long>(info.run_cnt ? info.run_time_ns / info.run_cnt : 0), info.verified_insns);
+  }
+  std::printf("bpf_ns %llu\n", static_cast<unsigned long long>(all_ns));
+}
+
+// Any object with a struct_ops map `vigil_ops`: for a scheduler to be measured beside ours.
+int run_other(const std::string& path, int signals, bool cost) {
+  const Handle<bpf_object, bpf_object__close> object(bpf_object__open_file(path.c_str(), nullptr));
+  if (!object || bpf_object__load(object.get()) < 0) {
+    std::fprintf(stderr, "sched_loader: %s\n", libbpf_messages().c_str());
+    return 1;
+  }
+  const BpfLink link(bpf_map__attach_struct_ops(bpf_object__find_map_by_name(object.get(), "vigil_ops")));
+  if (!link) {
+    std::fprintf(stderr, "sched_loader: %s\n", libbpf_messages().c_str());
+    return 1;
+  }
+  std::printf("attached %s\n", path.c_str());
+  std::fflush(stdout);
+  pollfd wait{signals, POLLIN, 0};
+  ::poll(&wait, 1, -1);
+  if (cost) print_cost(object.get());
+  return 0;
+}
+
+bool set_tunable(SchedTunables& tunables, const std::string& name, double value) {
+  const auto number = static_cast<std::uint32_t>(value);
+  if (name == "lease_us") return tunables.lease_us = number, true;
+  if (name == "wait_bound_us") return tunables.wait_bound_us = number, true;
+  if (name == "short_burst_us") return tunables.short_burst_us = number, true;
+  if (name == "guard_us") return tunables.guard_us = number, true;
+  if (name == "balance_us") return tunables.balance_us = number, true;
+  if (name == "steer") return tunables.steer = number != 0, true;
+  const auto dot = name.find('.');  // class.field
+  const auto klass = parse_workload_class(name.substr(0, dot));
+  if (!klass || dot == std::string::npos) return false;
+  auto& chosen = tunables.classes[static_cast<std::size_t>(*klass)];
+  const auto field = name.substr(dot + 1);
+  if (field == "share") return chosen.share = value, true;
+  if (field == "request_us") return chosen.request_us = number, true;
+  if (field == "credit_us") return chosen.credit_us = number, true;
+  if (field == "urgency") return chosen.urgency = static_cast<std::uint8_t>(number), true;
+  return false;
+}
+
 void print(const SchedStats& stats) {
   const auto line = [](const char* name, std::uint64_t value) {
     std::printf("%s %llu\n", name, static_cast<unsigned long long>(value));
@@ -104,7 +165,8 @@ int main(int argc, char** argv) {
   std::vector<CpuSet> llcs;
   std::vector<ClassRule> rules;
   std::string by_name;
-  bool smt = false, quiet = false;
+  std::string other;
+  bool smt = false, quiet = false, cost = false;
   std::optional<std::uint32_t> vcache;
   for (int i = 1; i < argc; i++) {
     const std::string_view option = argv[i];
@@ -117,6 +179,15 @@ int main(int argc, char** argv) {
       smt = true;
     } else if (option == "--quiet") {
       quiet = true;
+    } else if (option == "--cost") {
+      cost = true;
+    } else if (option == "--other") {
+      other = next();
+    } else if (option == "--set") {
+      const auto setting = next();
+      const auto at = setting.find('=');
+      if (at == std::string::npos || !set_tunable(options.tunables, setting.substr(0, at), std::atof(setting.c_str() + at + 1)))
+        return usage("--set NAME=NUMBER, not '" + setting + "'");
     } else if (option == "--vcache") {
       vcache = parse_number<std::uint32_t>(next());
     } else if (option == "--by-name") {
@@ -142,6 +213,8 @@ int main(int argc, char** argv) {
   const UniqueFd signal_fd(signalfd(-1, &signals, SFD_CLOEXEC));
 
   libbpf_capture();
+  const UniqueFd statistics(cost ? bpf_enable_stats(BPF_STATS_RUN_TIME) : -1);
+  if (!other.empty()) return run_other(other, signal_fd.get(), cost);
   auto scheduler = Scheduler::load(options);
   if (!scheduler) {
     std::fprintf(stderr, "sched_loader: %s\n", scheduler.error().message().c_str());
@@ -173,6 +246,7 @@ int main(int argc, char** argv) {
     if (wait.revents & POLLIN) break;
   }
   const bool ejected = !scheduler->is_attached();
+  if (cost) print_cost(scheduler->object().get());
   scheduler->detach();
   if (!quiet) print(scheduler->read_stats());
   if (const auto exit = scheduler->exit_info()) {
