@@ -372,11 +372,12 @@ struct vigil_sched_class {
 	__u32 share;	  /* service relative to `regular`; 1024 = the same */
 	__u32 request_us; /* service asked for at a time: shorter = earlier deadline, more switches */
 	__u32 credit_us;  /* how far behind the clock a sleeper may come back */
+	__u32 lead_us;	  /* how much earlier than its deadline it is queued: whom that lets pass, waits this much longer */
 	__u8 urgency;	  /* enum vigil_urgency */
 	__u8 flags;	  /* enum vigil_sched_class_flags */
 	__u16 pad;
 };
-ABI_SIZE(struct vigil_sched_class, 16);
+ABI_SIZE(struct vigil_sched_class, 20);
 
 /* Map `sched_tunables`, one element, mmapable: written by the daemon at any time, read by every decision. */
 struct vigil_sched_tunables {
@@ -388,7 +389,7 @@ struct vigil_sched_tunables {
 	__u32 balance_us;     /* how often a CPU compares its LLC's load with another's; 0 never */
 	__u32 steer;	      /* 1: games to the V-Cache LLC, background off it while they run */
 };
-ABI_SIZE(struct vigil_sched_tunables, 16 * VIGIL_CLASS_COUNT + 24);
+ABI_SIZE(struct vigil_sched_tunables, 20 * VIGIL_CLASS_COUNT + 24);
 
 #define VIGIL_SCHED_MAX_CPUS 1024
 #define VIGIL_SCHED_MAX_LLCS 64
@@ -422,7 +423,9 @@ struct vigil_sched_stats {
 	__u64 moved_llc;     /* ... on another LLC */
 	__u64 stolen;	     /* taken from another LLC's queue by a CPU that had nothing */
 	__u64 balanced;	     /* taken from another LLC's queue to even out load */
-	__u64 kicks;	     /* CPUs asked to reschedule for a prompt or urgent task */
+	__u64 kicks;	     /* a prompt or urgent task took the place of a less urgent one */
+	__u64 held_back;     /* ... did not, because somebody in the queue had been due for long */
+	__u64 no_room;	     /* ... did not, because nobody less urgent ran */
 	__u64 yielded;	     /* a tick ended a lease because someone with an earlier deadline waited */
 	__u64 no_storage;    /* decisions without task storage: neutral values were used */
 	__u64 steered;	     /* gaming tasks sent to the V-Cache LLC */
@@ -431,7 +434,7 @@ struct vigil_sched_stats {
 	__u64 class_ns[VIGIL_CLASS_COUNT];   /* run time by class */
 	__u64 wait[VIGIL_CLASS_COUNT][VIGIL_SCHED_WAIT_BUCKETS]; /* from wake-up to running */
 };
-ABI_SIZE(struct vigil_sched_stats, 8 * (15 + 2 * VIGIL_CLASS_COUNT + VIGIL_CLASS_COUNT * VIGIL_SCHED_WAIT_BUCKETS));
+ABI_SIZE(struct vigil_sched_stats, 8 * (17 + 2 * VIGIL_CLASS_COUNT + VIGIL_CLASS_COUNT * VIGIL_SCHED_WAIT_BUCKETS));
 
 enum vigil_sched_state {
 	VIGIL_SCHED_STARTED = 1,

@@ -14,15 +14,16 @@
  * Sleep. Who comes back starts at most `credit` behind the clock (so that a long sleep is no licence), and at most
  * `bound` ahead; some classes are forgiven what they had too much.
  *
- * Class. Share, request, credit and urgency come from a table by class (tunables). No class has a queue of its own and none
+ * Class. Share, request, credit, lead (how much earlier than its deadline a task is queued) and urgency come from a table
+ * by class (tunables). No class has a queue of its own and none
  * is absolutely first: a wrong class is a small error.
  *
  * No starvation. The time at which a queued task is due is never further ahead than wait_bound, and nobody who comes later
  * is put further back than a quarter of it; so every queued task becomes the earliest, whoever comes.
  *
  * CPU. A wake-up takes an idle CPU if there is one (the one before, a whole idle core, the same LLC, any) and goes there
- * without queueing. Otherwise it is queued; if it is urgent, a CPU that runs something less urgent is asked to
- * reschedule. A CPU that needs work takes the earliest of: its LLC's queue, its own queue (tasks that may run nowhere
+ * without queueing. Otherwise, if it is prompt or urgent, it takes the place of something less urgent, unless somebody in
+ * the queue has been due for long. Otherwise it is queued. A CPU that needs work takes the earliest of: its LLC's queue, its own queue (tasks that may run nowhere
  * else), the task it was running. If there is nothing it takes from other LLCs, and now and then it does so to even
  * out load.
  *
@@ -37,6 +38,7 @@
 
 char _license[] SEC("license") = "GPL";
 
+#define HELD_BACK (-2) /* no CPU, on purpose */
 #define NEVER (~0ULL) /* later than any time a task is due */
 
 /* --- wake-up ----------------------------------------------------------------------------------------------- */
@@ -114,6 +116,30 @@ void BPF_STRUCT_OPS(vigil_quiescent, struct task_struct *p, u64 deq_flags)
 
 /* --- queues ------------------------------------------------------------------------------------------------ */
 
+/*
+ * p is prompt and nobody was idle: who makes way for it? Nobody while somebody in the queue has been due for long, for then the
+ * order of the queue must hold; else strings of short prompt runs could keep the others waiting.
+ */
+static __always_inline s32 make_way(struct task_struct *p, struct vigil_sched_task *t, struct cpu *cpu, s32 here, bool pinned,
+				    struct llc *llc, u64 due, u64 now, struct vigil_sched_tunables *tun)
+{
+	u64 head = dsq_head_key(cpu->llc, NEVER), begun_before = now;
+
+	if (head < due && head + wait_ns(tun) / 4 < now) {
+		count(held_back);
+		return HELD_BACK;
+	}
+	/* Prompt by behaviour, not by class: what has just begun is left alone for a while. */
+	if (t->urgency == RUNS_BRISK)
+		begun_before -= (u64)tun->guard_us * 1000;
+	if (!pinned)
+		return pick_victim(p, t->urgency, llc, here, now, begun_before);
+	if (!gives_way(cpu, here, t->urgency, now, begun_before))
+		return -1;
+	ask(cpu, t->urgency, now);
+	return here;
+}
+
 void BPF_STRUCT_OPS(vigil_enqueue, struct task_struct *p, u64 enq_flags)
 {
 	struct vigil_sched_tunables *tun = tunables();
@@ -121,9 +147,9 @@ void BPF_STRUCT_OPS(vigil_enqueue, struct task_struct *p, u64 enq_flags)
 	s32 here = scx_bpf_task_cpu(p);
 	struct cpu *cpu = cpu_of(here);
 	struct vigil_sched_task *t;
-	struct llc *llc;
 	bool pinned = is_pinned(p);
-	u64 lease, key;
+	u64 lease, due, now;
+	struct llc *llc;
 	s32 target;
 
 	if (!cpu || !tun)
@@ -140,43 +166,39 @@ void BPF_STRUCT_OPS(vigil_enqueue, struct task_struct *p, u64 enq_flags)
 		return;
 	}
 
+	now = now_ns();
 	if (task) {
 		t = &task->sched;
 		if (request_served(t))
 			renew(p, task, llc, tun);
-		key = due_of(t, llc, now_ns(), tun);
+		due = due_of(t, llc, now, tun);
+		if ((enq_flags & SCX_ENQ_WAKEUP) && t->urgency >= RUNS_BRISK) {
+			target = make_way(p, t, cpu, here, pinned, llc, due, now, tun);
+			if (target >= 0) {
+				dsq_insert(p, target == here ? SCX_DSQ_LOCAL : SCX_DSQ_LOCAL_ON | target, lease, SCX_ENQ_PREEMPT);
+				count(kicks);
+				return;
+			}
+			if (target != HELD_BACK)
+				count(no_room);
+		}
 	} else {
-		key = now_ns();
+		due = now;
 		count(no_storage);
 	}
 
 	if (pinned) {
-		dsq_insert_vtime(p, CPU_DSQ + here, lease, key, enq_flags);
+		dsq_insert_vtime(p, CPU_DSQ + here, lease, due, enq_flags);
 		count(pinned);
-	} else {
-		dsq_insert_vtime(p, cpu->llc, lease, key, enq_flags);
-		count(queued);
+		return;
 	}
-
+	dsq_insert_vtime(p, cpu->llc, lease, due, enq_flags);
+	count(queued);
 	/* It was not a wake-up, so nobody has looked for an idle CPU. */
 	if (!(enq_flags & SCX_ENQ_WAKEUP)) {
-		if (!pinned) {
-			target = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
-			if (target >= 0)
-				scx_bpf_kick_cpu(target, SCX_KICK_IDLE);
-		}
-		return;
-	}
-	if (!task || task->sched.urgency < VIGIL_URGENCY_PROMPT)
-		return;
-	t = &task->sched;
-	if (pinned)
-		target = cpu->urgency < t->urgency ? here : -1;
-	else
-		target = pick_victim(p, t, llc, here);
-	if (target >= 0) {
-		scx_bpf_kick_cpu(target, SCX_KICK_PREEMPT);
-		count(kicks);
+		target = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+		if (target >= 0)
+			scx_bpf_kick_cpu(target, SCX_KICK_IDLE);
 	}
 }
 
@@ -274,7 +296,7 @@ void BPF_STRUCT_OPS(vigil_dispatch, s32 here, struct task_struct *prev)
 
 void BPF_STRUCT_OPS(vigil_running, struct task_struct *p)
 {
-	s32 here = scx_bpf_task_cpu(p);
+	s32 here = bpf_get_smp_processor_id();
 	struct vigil_task *task = task_of(p);
 	struct cpu *cpu = cpu_of(here);
 	struct vigil_sched_stats *s = stats();
@@ -299,6 +321,9 @@ void BPF_STRUCT_OPS(vigil_running, struct task_struct *p)
 	t->cpu = here;
 	t->since = now;
 	cpu->since = now;
+	if (t->urgency >= cpu->asked)
+		cpu->asked = 0;
+	cpu->busy = 1;
 	show_urgency(cpu, here, llc, t->urgency);
 	if (t->klass < VIGIL_CLASS_COUNT) {
 		s->class_runs[t->klass]++;
@@ -318,11 +343,13 @@ void BPF_STRUCT_OPS(vigil_running, struct task_struct *p)
 
 void BPF_STRUCT_OPS(vigil_stopping, struct task_struct *p, bool runnable)
 {
+	struct cpu *cpu = cpu_of(bpf_get_smp_processor_id());
 	struct vigil_task *task = task_of(p);
 	struct llc *llc;
 
-	if (!task)
+	if (!task || !cpu)
 		return;
+	cpu->busy = 0;
 	llc = llc_of(task->sched.llc);
 	if (llc)
 		charge(&task->sched, llc, now_ns());
@@ -333,7 +360,7 @@ void BPF_STRUCT_OPS(vigil_tick, struct task_struct *p)
 {
 	struct vigil_sched_tunables *tun = tunables();
 	struct vigil_task *task = task_of(p);
-	s32 here = scx_bpf_task_cpu(p);
+	s32 here = bpf_get_smp_processor_id();
 	struct cpu *cpu = cpu_of(here);
 	struct vigil_sched_task *t;
 	struct llc *llc;
@@ -474,7 +501,7 @@ s32 BPF_STRUCT_OPS_SLEEPABLE(vigil_init)
 		if (err)
 			return err;
 		if (make_mask(&llc->mask) || make_mask(&llc->background) || make_mask(&llc->normal) ||
-		    make_mask(&llc->prompt))
+		    make_mask(&llc->brisk) || make_mask(&llc->prompt))
 			return -12;
 	}
 	bpf_for(i, 0, nr_cpus) {

@@ -20,13 +20,14 @@ static __always_inline void refresh(struct task_struct *p, struct vigil_task *ta
 	t->klass = klass;
 	t->share = vigil_share(t->weight, class->share);
 	t->request = class->request_us * 1000;
-	t->urgency = class->urgency;
+	t->lead = class->lead_us * 1000;
+	t->urgency = class->urgency * 2;
 	if (class->flags & VIGIL_SCHED_JUDGE) {
 		t->behaviour = vigil_behaviour(t->behaviour, t->average, t->burst, tun->short_burst_us * 1000);
 		if (t->behaviour == VIGIL_BEHAVES_HOG)
-			t->urgency = VIGIL_URGENCY_BACKGROUND;
-		else if (t->behaviour == VIGIL_BEHAVES_SHORT && t->urgency == VIGIL_URGENCY_NORMAL)
-			t->urgency = VIGIL_URGENCY_PROMPT;
+			t->urgency = RUNS_BACKGROUND;
+		else if (t->behaviour == VIGIL_BEHAVES_SHORT && t->urgency == RUNS_NORMAL)
+			t->urgency = RUNS_BRISK;
 	}
 }
 
@@ -78,7 +79,7 @@ static __always_inline void renew(struct task_struct *p, struct vigil_task *task
 /* The key of a queue. */
 static __always_inline u64 due_of(struct vigil_sched_task *t, struct llc *llc, u64 now, struct vigil_sched_tunables *tun)
 {
-	return vigil_due(now, t->deadline, llc->clock, vigil_spread(llc->load, llc->cpus), wait_ns(tun));
+	return vigil_due(now, t->deadline, llc->clock, vigil_spread(llc->load, llc->cpus), wait_ns(tun)) - t->lead;
 }
 
 static __always_inline bool request_served(struct vigil_sched_task *t)
@@ -92,7 +93,7 @@ static __always_inline void charge(struct vigil_sched_task *t, struct llc *llc, 
 	u64 ran = now - t->since;
 	struct vigil_sched_stats *s;
 
-	if ((s64)ran <= 0)
+	if ((s64)ran < 1000) /* the same switch again */
 		return;
 	t->since = now;
 	t->vtime += vigil_virtual(ran, t->share);

@@ -13,13 +13,24 @@
 #include "policy/deadline.h"
 #include "policy/share.h"
 
-#define CPU_UNSET 255
+/* enum vigil_urgency, twice as fine: what is prompt by its behaviour alone gives way to what is by its class. */
+enum {
+	RUNS_BACKGROUND = VIGIL_URGENCY_BACKGROUND * 2,
+	RUNS_NORMAL = VIGIL_URGENCY_NORMAL * 2,
+	RUNS_BRISK = RUNS_NORMAL + 1,
+	RUNS_PROMPT = VIGIL_URGENCY_PROMPT * 2,
+	RUNS_URGENT = VIGIL_URGENCY_URGENT * 2,
+	CPU_UNSET = 255,
+};
 
-/* A CPU, as far as decisions elsewhere look at it. Written by that CPU only, but for `claimed`. */
+/* A CPU, as far as decisions elsewhere look at it. `urgency` and `asked` are hints: a lost race costs one needless kick. */
 struct cpu {
-	u64 since;   /* when what runs there began */
+	u64 since;    /* when what runs there began */
+	u64 asked_at; /* see asked */
 	u16 llc;
 	u8 urgency;  /* of what runs there; CPU_UNSET: not in any of the LLC's masks */
+	u8 asked;    /* highest urgency that is on its way there: for a moment nobody less urgent may come before it */
+	u8 busy;     /* runs one of ours: 0 when idle, or when a real-time task has it */
 	u8 online;
 	u32 next_peer; /* which LLC to compare with next */
 } __attribute__((aligned(64)));
@@ -35,6 +46,7 @@ struct llc {
 	/* CPUs by the urgency of what runs there; lazily kept: an idle CPU may still be in one */
 	struct bpf_cpumask __kptr *background;
 	struct bpf_cpumask __kptr *normal;
+	struct bpf_cpumask __kptr *brisk;
 	struct bpf_cpumask __kptr *prompt;
 };
 

@@ -67,46 +67,82 @@ static __always_inline s32 pick_idle(struct task_struct *p, s32 prev, u64 wake_f
 	return scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
 }
 
-/* One of the CPUs in `mask` that p may use, taken out of it so that two wakers do not ask the same one. */
-static __always_inline s32 claim(struct bpf_cpumask *mask, struct task_struct *p)
+#define ASKED_NS 1000000
+
+/*
+ * Does what runs there make way? Not if it is as urgent, has only just begun, or somebody as urgent is on its way there or
+ * waits there already: the newcomer would be put before him, and nothing but he himself would end its run.
+ */
+static __always_inline bool gives_way(struct cpu *cpu, s32 id, u8 urgency, u64 now, u64 begun_before)
+{
+	return cpu->busy && cpu->urgency < urgency && vigil_before(cpu->since, begun_before) &&
+	       (cpu->asked < urgency || now - cpu->asked_at > ASKED_NS) && !scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | id);
+}
+
+static __always_inline void ask(struct cpu *cpu, u8 urgency, u64 now)
+{
+	cpu->asked = urgency;
+	cpu->asked_at = now;
+}
+
+/*
+ * One of the CPUs in `mask` that p may use, taken out of it so that two wakers do not ask the same one. The masks are kept
+ * lazily, so what is found may have nothing to give any more; a few are tried.
+ */
+static __always_inline s32 claim(struct bpf_cpumask *mask, struct task_struct *p, u8 urgency, u64 now, u64 begun_before)
 {
 	struct cpu *victim;
 	u32 cpu;
+	int i;
 
 	if (!mask)
 		return -1;
-	cpu = bpf_cpumask_any_and_distribute((const struct cpumask *)mask, p->cpus_ptr);
-	victim = cpu_of(cpu);
-	if (!victim || !bpf_cpumask_test_and_clear_cpu(cpu, mask))
-		return -1;
-	victim->urgency = CPU_UNSET;
-	return cpu;
+	bpf_for(i, 0, 3) {
+		cpu = bpf_cpumask_any_and_distribute((const struct cpumask *)mask, p->cpus_ptr);
+		victim = cpu_of(cpu);
+		if (!victim)
+			return -1;
+		if (!gives_way(victim, cpu, urgency, now, begun_before))
+			continue;
+		if (!bpf_cpumask_test_and_clear_cpu(cpu, mask))
+			continue;
+		victim->urgency = CPU_UNSET;
+		ask(victim, urgency, now);
+		return cpu;
+	}
+	return -1;
 }
 
 /* A CPU that runs something less urgent: where p ran before if that will do, else the least urgent of its LLC. */
-static __always_inline s32 pick_victim(struct task_struct *p, struct vigil_sched_task *t, struct llc *llc, s32 prev)
+static __always_inline s32 pick_victim(struct task_struct *p, u8 urgency, struct llc *llc, s32 prev, u64 now, u64 begun_before)
 {
 	struct cpu *home = cpu_of(prev);
 	s32 cpu;
 
-	if (home && home->urgency < t->urgency)
+	if (home && gives_way(home, prev, urgency, now, begun_before)) {
+		ask(home, urgency, now);
 		return prev;
-	cpu = claim(llc->background, p);
-	if (cpu < 0)
-		cpu = claim(llc->normal, p);
-	if (cpu < 0 && t->urgency > VIGIL_URGENCY_PROMPT)
-		cpu = claim(llc->prompt, p);
+	}
+	cpu = claim(llc->background, p, urgency, now, begun_before);
+	if (cpu < 0 && urgency > RUNS_NORMAL)
+		cpu = claim(llc->normal, p, urgency, now, begun_before);
+	if (cpu < 0 && urgency > RUNS_BRISK)
+		cpu = claim(llc->brisk, p, urgency, now, begun_before);
+	if (cpu < 0 && urgency > RUNS_PROMPT)
+		cpu = claim(llc->prompt, p, urgency, now, begun_before);
 	return cpu;
 }
 
 static __always_inline struct bpf_cpumask *mask_of(struct llc *llc, u8 urgency)
 {
 	switch (urgency) {
-	case VIGIL_URGENCY_BACKGROUND:
+	case RUNS_BACKGROUND:
 		return llc->background;
-	case VIGIL_URGENCY_NORMAL:
+	case RUNS_NORMAL:
 		return llc->normal;
-	case VIGIL_URGENCY_PROMPT:
+	case RUNS_BRISK:
+		return llc->brisk;
+	case RUNS_PROMPT:
 		return llc->prompt;
 	default:
 		return NULL;

@@ -23,13 +23,13 @@ struct vigil_sched_task {
 	__u32 share;	/* weight and class together, as counted in */
 	__u32 counted;	/* what it adds to its LLC's load now */
 	__u32 request;	/* ns */
+	__u32 lead;	/* ns */
 	__u16 llc;
 	__u16 cpu;	/* where it ran last */
 	__u8 urgency;
 	__u8 behaviour; /* enum vigil_behaviour */
 	__u8 klass;	/* the class share and urgency were made of */
 	__u8 flags;
-	__u32 pad;
 };
 
 #endif

@@ -75,7 +75,7 @@ enum scx_enq_flags { SCX_ENQ_WAKEUP = 1, SCX_ENQ_PREEMPT = 1LLU << 32 };
 enum scx_deq_flags { SCX_DEQ_SLEEP = 1 };
 enum scx_kick_flags { SCX_KICK_IDLE = 1, SCX_KICK_PREEMPT = 2 };
 enum scx_pick_idle_cpu_flags { SCX_PICK_IDLE_CORE = 1 };
-enum scx_dsq_id_flags { SCX_DSQ_LOCAL = 0x8000000000000002LLU };
+enum scx_dsq_id_flags { SCX_DSQ_LOCAL = 0x8000000000000002LLU, SCX_DSQ_LOCAL_ON = 0xc000000000000000LLU };
 
 #define scx_enum(type, name) bpf_core_enum_value(enum type, name)
 

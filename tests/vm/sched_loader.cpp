@@ -123,6 +123,7 @@ bool set_tunable(SchedTunables& tunables, const std::string& name, double value)
   if (field == "share") return chosen.share = value, true;
   if (field == "request_us") return chosen.request_us = number, true;
   if (field == "credit_us") return chosen.credit_us = number, true;
+  if (field == "lead_us") return chosen.lead_us = number, true;
   if (field == "urgency") return chosen.urgency = static_cast<std::uint8_t>(number), true;
   return false;
 }
@@ -142,6 +143,8 @@ void print(const SchedStats& stats) {
   line("stolen", stats.stolen);
   line("balanced", stats.balanced);
   line("kicks", stats.kicks);
+  line("held_back", stats.held_back);
+  line("no_room", stats.no_room);
   line("yielded", stats.yielded);
   line("no_storage", stats.no_storage);
   line("steered", stats.steered);

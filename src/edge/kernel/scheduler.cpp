@@ -85,6 +85,7 @@ void write_tunables(vigil_sched_tunables& out, const SchedTunables& in) {
     to.share = static_cast<__u32>(std::clamp(from.share, 1.0 / 1024, 64.0) * 1024);
     to.request_us = std::clamp<__u32>(from.request_us, 100, 100'000);
     to.credit_us = std::min<__u32>(from.credit_us, 1'000'000);
+    to.lead_us = std::min<__u32>(from.lead_us, 100'000);
     to.urgency = std::min<__u8>(from.urgency, VIGIL_URGENCY_URGENT);
     to.flags = static_cast<__u8>((from.forgive ? VIGIL_SCHED_FORGIVE : 0) | (from.judge ? VIGIL_SCHED_JUDGE : 0));
   }
@@ -117,17 +118,17 @@ SchedTunables SchedTunables::defaults() {
   const auto set = [&](WorkloadClass klass, SchedClassTunables value) {
     out.classes[static_cast<std::size_t>(klass)] = value;
   };
-  //                             share request credit urgency forgive judge
-  set(WorkloadClass::regular,     {1,    3000,  3000, 1, false, true});
-  set(WorkloadClass::gaming,      {8,    3000, 10000, 2, true, false});
-  set(WorkloadClass::interactive, {2,    2000,  8000, 2, true, false});
-  set(WorkloadClass::batch,       {0.5,  6000,     0, 0, false, false});
-  set(WorkloadClass::ai,          {1,    8000,     0, 0, false, false});
-  set(WorkloadClass::vm,          {2,    4000,  6000, 1, false, true});
-  set(WorkloadClass::container,   {1,    3000,  3000, 1, false, true});
-  set(WorkloadClass::latency,     {8,    1000, 20000, 3, true, false});
-  set(WorkloadClass::vectordb,    {2,    6000,  3000, 1, false, false});
-  set(WorkloadClass::kworker,     {2,    2000,  6000, 1, false, false});
+  //                             share request credit  lead urgency forgive judge
+  set(WorkloadClass::regular,     {1,    3000,  3000,     0, 1, false, true});
+  set(WorkloadClass::gaming,      {8,    3000, 10000, 60000, 2, true, false});
+  set(WorkloadClass::interactive, {2,    2000,  8000, 30000, 2, true, false});
+  set(WorkloadClass::batch,       {0.5,  6000,     0,     0, 0, false, false});
+  set(WorkloadClass::ai,          {1,    8000,     0,     0, 0, false, false});
+  set(WorkloadClass::vm,          {2,    4000,  6000, 10000, 1, false, true});
+  set(WorkloadClass::container,   {1,    3000,  3000,     0, 1, false, true});
+  set(WorkloadClass::latency,     {8,    1000, 20000, 80000, 3, true, false});
+  set(WorkloadClass::vectordb,    {2,    6000,  3000,     0, 1, false, false});
+  set(WorkloadClass::kworker,     {2,    2000,  6000, 20000, 1, false, false});
   out.classes[6] = out.classes[0];
   return out;
 }
@@ -282,6 +283,8 @@ SchedStats Scheduler::read_stats() const {
     out.stolen += from.stolen;
     out.balanced += from.balanced;
     out.kicks += from.kicks;
+    out.held_back += from.held_back;
+    out.no_room += from.no_room;
     out.yielded += from.yielded;
     out.no_storage += from.no_storage;
     out.steered += from.steered;

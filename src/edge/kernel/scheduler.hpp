@@ -38,6 +38,7 @@ struct SchedClassTunables {
   double share = 1;                // service relative to `regular`
   std::uint32_t request_us = 3000;
   std::uint32_t credit_us = 3000;
+  std::uint32_t lead_us = 0;
   std::uint8_t urgency = 1;        // 0 background, 1 normal, 2 prompt, 3 urgent
   bool forgive = false;
   bool judge = false;
@@ -82,7 +83,7 @@ struct SchedExit {
 struct SchedStats {
   static constexpr std::size_t kWaitBuckets = 20;  // bucket n: [2^n, 2^(n+1)) microseconds, 0: below 2
   std::uint64_t switches = 0, direct = 0, queued = 0, pinned = 0, kthreads = 0, kept = 0, moved_cpu = 0, moved_llc = 0,
-                stolen = 0, balanced = 0, kicks = 0, yielded = 0, no_storage = 0, steered = 0, spilled = 0;
+                stolen = 0, balanced = 0, kicks = 0, held_back = 0, no_room = 0, yielded = 0, no_storage = 0, steered = 0, spilled = 0;
   std::array<std::uint64_t, kWorkloadClassCount> class_runs{}, class_ns{};
   std::array<std::array<std::uint64_t, kWaitBuckets>, kWorkloadClassCount> wait{};
 
