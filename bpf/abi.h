@@ -159,6 +159,7 @@ enum vigil_kernel_flag {
 	VIGIL_KFLAG_NICE = 4,	  /* nice above 0 */
 	VIGIL_KFLAG_REALTIME = 5, /* SCHED_FIFO, SCHED_RR or SCHED_DEADLINE */
 	VIGIL_KFLAG_ANY = 6,	  /* every task */
+	VIGIL_KFLAG_SCRIPT = 7,	  /* a #! script: the executable is its interpreter */
 };
 
 /* FNV-1a over the bytes (for SUFFIX: last byte first), 64 bit. */

@@ -61,6 +61,7 @@ static __always_inline void gather_script(struct vigil_scratch *s, struct task_s
 				break;
 		}
 		if (same) {
+			match_flag(VIGIL_KFLAG_SCRIPT);
 			match_string(VIGIL_FIELD_SCRIPT, s->arg_off[n], s->arg_len[n]);
 			return;
 		}

@@ -7,6 +7,12 @@
 
 namespace vigil::classify {
 
+bool has_flag(const Facts& facts, KernelFlag flag) {
+  if (flag == KernelFlag::any) return true;
+  if (flag == KernelFlag::script && !facts.script.empty()) return true;
+  return facts.flags & flag_bit(flag);
+}
+
 std::string_view arg0_name(std::string_view arg0) {
   const auto at = arg0.find_last_of("/\\");
   return at == std::string_view::npos ? arg0 : arg0.substr(at + 1);
@@ -62,7 +68,7 @@ std::optional<std::string> find_match(const Pattern& pattern, const Facts& facts
     case Field::cgroup_path: return one(facts.cgroup);
     case Field::flag: {
       const auto flag = parse_kernel_flag(pattern.text);
-      if (!flag || (*flag != KernelFlag::any && !(facts.flags & flag_bit(*flag)))) return std::nullopt;
+      if (!flag || !has_flag(facts, *flag)) return std::nullopt;
       return pattern.text;
     }
     case Field::uid:

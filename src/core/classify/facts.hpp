@@ -34,11 +34,14 @@ struct Facts {
   std::string comm = {};               // thread name; its first 15 bytes count
   std::string cgroup = {};             // path in the unified hierarchy
   std::optional<std::uint32_t> uid = {};
-  std::uint32_t flags = 0;        // flag_bit(KernelFlag); `any` needs no bit
+  std::uint32_t flags = 0;        // flag_bit(KernelFlag)
   // From before this image:
   Decision previous = {};              // the decision that was in force (rule 0: none)
   std::uint32_t marks = 0;        // bits of RuleSet::marks
 };
+
+// `any` always, `script` where there is one, the others by their bit.
+bool has_flag(const Facts& facts, KernelFlag flag);
 
 // argv[0] behind its last '/' or '\'.
 std::string_view arg0_name(std::string_view arg0);

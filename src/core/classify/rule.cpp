@@ -23,7 +23,7 @@ std::string_view to_string(Level level) {
 namespace {
 
 constexpr std::array kFlags = {KernelFlag::kthread, KernelFlag::kworker,  KernelFlag::pidns,
-                               KernelFlag::nice,    KernelFlag::realtime, KernelFlag::any};
+                               KernelFlag::nice,    KernelFlag::realtime, KernelFlag::any, KernelFlag::script};
 
 std::string_view subject(Field field) {
   switch (field) {
@@ -56,6 +56,7 @@ std::string_view to_string(KernelFlag flag) {
     case KernelFlag::nice: return "nice";
     case KernelFlag::realtime: return "realtime";
     case KernelFlag::any: return "any";
+    case KernelFlag::script: return "script";
   }
   return "any";
 }

@@ -67,8 +67,8 @@ class Evaluation {
 
   void collect_flags(Seen& seen) {
     for (const auto flag : {KernelFlag::kthread, KernelFlag::kworker, KernelFlag::pidns, KernelFlag::nice,
-                            KernelFlag::realtime, KernelFlag::any})
-      if (flag == KernelFlag::any || (facts_.flags & flag_bit(flag)))
+                            KernelFlag::realtime, KernelFlag::any, KernelFlag::script})
+      if (has_flag(facts_, flag))
         look_up(atom_key(Field::flag, Shape::exact, to_string(flag)), {}, seen);
   }
 

@@ -438,8 +438,8 @@ class RulesParser {
     if (key.name == "kernel") {
       if (classify::parse_kernel_flag(text)) return {};
       return "unknown kernel flag " + quoted +
-             TomlReader::suggestion(text, {"kthread", "kworker", "pidns", "nice", "realtime", "any"}) +
-             " (there are kthread, kworker, pidns, nice, realtime, any)";
+             TomlReader::suggestion(text, {"kthread", "kworker", "pidns", "nice", "realtime", "any", "script"}) +
+             " (there are kthread, kworker, pidns, nice, realtime, script, any)";
     }
     const bool slash = text.find('/') != std::string::npos;
     if (slash && (key.name == "exe" || key.name == "script" || key.name == "program" || key.name == "dir"))

@@ -148,7 +148,7 @@ class World {
       const auto field = group ? Field::cgroup : kImage[pick(kImage.size())];
       std::vector<std::string> any;
       for (std::uint32_t k = 1 + pick(3); k > 0; --k)
-        any.push_back(field == Field::flag ? (pick(2) ? "nice" : "any") : field == Field::exe_path ? "/alpha*" : pattern(field));
+        any.push_back(field == Field::flag ? std::string(std::array{"nice", "any", "script"}[pick(3)]) : field == Field::exe_path ? "/alpha*" : pattern(field));
       if (pick(4))
         builder.when(field, any);
       else
