@@ -90,7 +90,7 @@ struct CompiledRules {
   std::vector<std::uint32_t> cands;
   std::vector<RuleRow> rules;
   RuleIndex index;
-  std::vector<std::string> atom_names;  // "env SteamAppId", "argument ends with .exe"
+  std::vector<std::string> atom_names;  // "env SteamAppId", "argv ends with .exe"
   std::vector<std::string> rule_names;  // by id - 1
   std::vector<std::string> kinds;       // by number; [0] is ""
   std::vector<std::string> marks;       // by bit

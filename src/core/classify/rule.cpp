@@ -30,7 +30,7 @@ std::string_view subject(Field field) {
     case Field::exe: return "executable";
     case Field::script: return "script";
     case Field::arg0: return "argv[0]";
-    case Field::arg: return "argument";
+    case Field::arg: return "argv";
     case Field::env:
     case Field::env_value: return "env";
     case Field::dir: return "folder";
@@ -118,7 +118,7 @@ std::string written(const Pattern& pattern) {
 std::string describe(const Pattern& pattern) {
   std::string out(subject(pattern.field));
   switch (pattern.shape) {
-    case Shape::exact: return out + ' ' + pattern.text;
+    case Shape::exact: return out + (pattern.field == Field::arg ? " has " : " ") + pattern.text;
     case Shape::prefix: return out + " starts with " + pattern.text;
     case Shape::suffix: return out + " ends with " + pattern.text;
     case Shape::pair:

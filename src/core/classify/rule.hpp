@@ -66,7 +66,7 @@ Pattern make_pattern(Field field, std::string_view text);
 bool matches(const Pattern& pattern, std::string_view value);
 // As it was written: "CPU */KVM".
 std::string written(const Pattern& pattern);
-// For people: "env SteamAppId", "argument ends with .exe".
+// For people: "env SteamAppId", "argv ends with .exe".
 std::string describe(const Pattern& pattern);
 
 struct Condition {

@@ -33,7 +33,7 @@ TEST_CASE("patterns: one star is cheap wherever it stands") {
   CHECK(matches(make_pattern(Field::comm, "CPU */KVM"), "CPU 12/KVM"));
   CHECK_FALSE(matches(make_pattern(Field::exe, "ab*ba"), "aba"));
   CHECK(written(make_pattern(Field::comm, "CPU */KVM")) == "CPU */KVM");
-  CHECK(describe(make_pattern(Field::arg, "*.exe")) == "argument ends with .exe");
+  CHECK(describe(make_pattern(Field::arg, "*.exe")) == "argv ends with .exe");
 }
 
 TEST_CASE("decide: a rule is an AND of conditions, a condition an OR of patterns") {
