@@ -157,6 +157,7 @@ Result<void> Daemon::start_signals() {
   auto hangup = loop::Signal::create(*loop_, SIGHUP, [this] { reload(); });
   if (!hangup) return fail(std::move(hangup).error());
   signals_.push_back(std::move(*hangup));
+  watch_rule_folders();
 
   if (options_.stats_seconds) {
     const std::chrono::seconds period(*options_.stats_seconds);
@@ -309,15 +310,36 @@ Result<void> Daemon::reload_settings() {
   return {};
 }
 
+void Daemon::watch_rule_folders() {
+  auto watch = edge::FolderWatch::create(*loop_, options_.rule_folders, [this] { on_rules_changed(); });
+  if (watch)
+    rule_folders_ = std::move(*watch);
+  else
+    kLog.warn("changed rule files are not noticed ({}): reload by SIGHUP", watch.error().message());
+}
+
+void Daemon::on_rules_changed() {
+  const auto before = monotonic_now();
+  if (auto done = reload_settings(); !done) {
+    kLog.error("a rule file changed and is not taken up, what was in force stays in force:\n{}", done.error().message());
+    return;
+  }
+  resync();
+  kLog.info("rule files changed: {} rules in force after {} ms", book_.rules.rules.size(),
+            (monotonic_now() - before) / 1'000'000);
+}
+
 void Daemon::reload() {
   (void)notifier_.reloading();
   const auto before = monotonic_now();
+  const auto folders = options_.rule_folders;
   if (auto done = reload_settings(); !done) {
     kLog.error("not reloaded, what was in force stays in force:\n{}", done.error().message());
     (void)notifier_.ready("the configuration has mistakes: what was in force stays in force");
     return;
   }
   resync();
+  if (options_.rule_folders != folders) watch_rule_folders();
   kLog.info("reloaded in {} ms: {} rules", (monotonic_now() - before) / 1'000'000, book_.rules.rules.size());
   if (scheduler_ && scheduler_->is_attached()) {
     scheduler_->set_tunables(tunables_of(options_));

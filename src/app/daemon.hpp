@@ -21,6 +21,7 @@
 #include "core/engine/supervisor.hpp"
 #include "edge/control/control_server.hpp"
 #include "edge/control/scx_stats_server.hpp"
+#include "edge/files/folder_watch.hpp"
 #include "edge/kernel/classifier.hpp"
 #include "edge/kernel/scheduler.hpp"
 #include "edge/procfs/process_reader.hpp"
@@ -60,6 +61,8 @@ class Daemon {
   void resync();
   void check_losses();
   void reload();
+  void watch_rule_folders();
+  void on_rules_changed();
   Result<void> reload_settings();
   std::string service_status() const;
   void announce_ready();
@@ -111,6 +114,7 @@ class Daemon {
   loop::Timer return_timer_;
   loop::Timer stats_timer_;
   std::vector<loop::Signal> signals_;
+  edge::FolderWatch rule_folders_;
   std::unique_ptr<edge::ControlServer> control_;
   int exit_code_ = 0;
 };
