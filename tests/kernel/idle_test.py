@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""An idle machine does not wake the daemon. The machine that runs this test is seldom idle: other people's programs start and
+end on it. So what is shown is that the daemon sleeps unless it is told of something:
+
+  with rules that match nothing here, nothing is told (but cgroups that someone makes), and it must not run at all;
+  with the built-in rules it may run at most once for each record that the kernel half reported in a longer interval.
+
+A timer, a poll or a needless wake-up would show in both. 10 seconds; 60 with VIGIL_LONG=1."""
+
+import os
+import pathlib
+import time
+
+from harness import Suite, check, eventually, switches
+
+suite = Suite()
+SECONDS = 60 if os.environ.get("VIGIL_LONG") == "1" else 10
+
+NOTHING = """
+[[rule]]
+name = "nobody"
+class = "gaming"
+program = "no-program-of-this-name"
+"""
+
+
+def reported(daemon):
+    return sum(kind["reported"] for kind in daemon.status()["events"].values())
+
+
+def settle(daemon):
+    """Until the daemon has gone to sleep after what it was last asked."""
+    last = [None]
+
+    def unchanged():
+        now, before = switches(daemon.pid), last[0]
+        last[0] = now
+        time.sleep(0.2)
+        return now == before
+    eventually("the daemon goes to sleep", unchanged)
+
+
+def measure(daemon):
+    """Context switches of the daemon in an interval, and records reported in a longer one around it."""
+    records = reported(daemon)
+    settle(daemon)
+    before = switches(daemon.pid)
+    time.sleep(SECONDS)
+    after = switches(daemon.pid)
+    return after[0] - before[0], after[1] - before[1], reported(daemon) - records
+
+
+@suite.case(f"{SECONDS} s with nothing to be told of: not one context switch")
+def nothing(world):
+    daemon = world.start_daemon("--rules", world.rules(NOTHING))
+    voluntary, forced, records = measure(daemon)
+    world.stop_daemon()
+    check(voluntary <= records, f"{voluntary} voluntary context switches, {records} records")
+    check(forced <= records, f"{forced} involuntary context switches, {records} records")
+
+
+@suite.case(f"{SECONDS} s with the built-in rules: no context switch that no record asked for")
+def ordinary(world):
+    daemon = world.daemon()
+    voluntary, forced, records = measure(daemon)
+    # A record's answer may take a read of /proc that is interrupted once.
+    check(voluntary <= records, f"{voluntary} voluntary context switches, {records} records")
+    check(forced <= 2 * records, f"{forced} involuntary context switches, {records} records")
+
+
+raise SystemExit(suite.main())
