@@ -135,6 +135,20 @@ Reply Daemon::answer_class(const wire::ClassCall& call) {
   const auto now = classifier_->verdict(call.pid);
   if (!now) return Reply::error(ErrorCode::not_found, "process " + std::to_string(call.pid) + " has just ended");
   const auto verdict = wire::decode_verdict(*now);
+  PublishVerdict line;
+  line.at_ns = monotonic_now();
+  line.pid = line.tgid = verdict.key.tgid;
+  line.comm = identity->comm;
+  line.klass = verdict.klass;
+  line.kind = verdict.kind;
+  line.gen = verdict.gen;
+  line.appid = verdict.appid;
+  line.decided_after_ns = verdict.decided_ns > verdict.event_ns ? verdict.decided_ns - verdict.event_ns : 0;
+  if (const Decision* decision = verdict.in_force()) {
+    line.rule = decision->rule;
+    line.source = decision->source;
+  }
+  perform({line});
   return Reply::ok({{"pid", call.pid}, {"class", to_string(verdict.klass)}, {"tasks", identity->threads}});
 }
 

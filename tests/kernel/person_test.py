@@ -81,6 +81,20 @@ def auto(world):
     equal(say(daemon, plain.pid, "auto")["class"], "regular", "auto where nothing was said")
 
 
+@suite.case("a watcher hears of it")
+def heard(world):
+    daemon = world.daemon()
+    process = world.start("plain", env=PLAIN)
+    stream = daemon.watch()
+    say(daemon, process.pid, "interactive")
+    line = stream.wait_for("the verdict", lambda line: line["event"] == "verdict" and line["pid"] == process.pid)
+    matches(line, klass="interactive", source="user", rule="user", tgid=process.pid, comm="plain",
+            decided_after_ns=lambda ns: isinstance(ns, int))
+    say(daemon, process.pid, "auto")
+    line = stream.wait_for("its end", lambda line: line["event"] == "verdict" and line["class"] == "regular")
+    matches(line, pid=process.pid, source="kernel")
+
+
 @suite.case("it outlives a reload of the rules and a second look at everything")
 def reload(world):
     daemon = world.daemon()
