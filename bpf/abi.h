@@ -77,6 +77,8 @@ enum vigil_decision_flags {
 	VIGIL_F_VCPU = 1 << 4,	   /* a thread that runs guest code */
 };
 
+#define VIGIL_RULE_USER 0xffffffffU /* no rule: a person said so */
+
 struct vigil_decision {
 	__u32 rule; /* 0: none */
 	__u8 klass; /* enum vigil_class */
@@ -342,6 +344,12 @@ struct vigil_snapshot {
 	__u32 threads[16]; /* out: threads by class */
 };
 ABI_SIZE(struct vigil_snapshot, 24 + 128);
+
+/*
+ * Map `heirs`, by rule number of the generation before: the same rule's decision in the generation in force, zero when it is
+ * gone. Element 0: `rule` is the mask of lineage bits that still mean the same.
+ */
+#define VIGIL_MAX_HEIRS (VIGIL_MAX_RULES / 2)
 
 /* What the cgroup iterator writes for each cgroup that some rule speaks of: small, for one read must hold them all. */
 struct vigil_snap_cgroup {

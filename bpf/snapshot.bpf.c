@@ -25,6 +25,14 @@ struct {
 	__type(value, struct vigil_snapshot);
 } snapshot SEC(".maps");
 
+/* After a reload: what old rule numbers in tasks have become. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, VIGIL_MAX_HEIRS);
+	__type(key, __u32);
+	__type(value, struct vigil_decision);
+} heirs SEC(".maps");
+
 struct snapshot_work {
 	struct vigil_verdict parent;
 	struct vigil_ev_task record;
@@ -78,17 +86,43 @@ static __always_inline bool copy_verdict(struct vigil_verdict *to, struct task_s
 	return true;
 }
 
+/*
+ * What a task is can be read again, where it comes from cannot: its parent may have gone, its former images have. So an
+ * ancestry decided under the rules before stays, under the new number of its rule.
+ */
+static __always_inline bool keep_ancestry(struct vigil_verdict *v, struct vigil_decision *kept, __u32 *marks)
+{
+	__u32 rule = v->decision[VIGIL_LEVEL_ANCESTRY].rule, zero = 0;
+	struct vigil_decision *heir;
+
+	*marks = 0;
+	if (!v->gen || !rule)
+		return false;
+	*kept = v->decision[VIGIL_LEVEL_ANCESTRY];
+	if (rule != VIGIL_RULE_USER) {
+		heir = bpf_map_lookup_elem(&heirs, &rule);
+		if (!heir || !heir->rule || !(heir->flags & VIGIL_F_INHERIT))
+			return false;
+		*kept = *heir;
+	}
+	heir = bpf_map_lookup_elem(&heirs, &zero);
+	if (heir)
+		*marks = v->marks & heir->rule;
+	return true;
+}
+
 /* Decides one task afresh. False: not yet, its parent comes first. */
 static __always_inline bool decide_task(struct vigil_scratch *s, struct vigil_config *cfg, struct vigil_snapshot *req,
 					struct snapshot_work *work, struct task_struct *p, struct vigil_task *t)
 {
 	struct vigil_decision user = t->v.decision[VIGIL_LEVEL_USER];
 	struct vigil_verdict *parent = &work->parent;
+	struct vigil_decision ancestry;
 	struct task_struct *other;
 	struct mm_struct *mm;
-	bool thread, have;
+	bool thread, have, kept;
 	__u8 reported = t->v.reported;
-	__u32 pid = BPF_CORE_READ(p, pid);
+	__u32 pid = BPF_CORE_READ(p, pid), from = t->v.inherited_from, appid = t->v.appid, marks;
 
 	thread = pid != BPF_CORE_READ(p, tgid);
 	bpf_rcu_read_lock();
@@ -109,11 +143,17 @@ static __always_inline bool decide_task(struct vigil_scratch *s, struct vigil_co
 	if (!have && !req->force && pid > 2)
 		return false;
 
+	kept = keep_ancestry(&t->v, &ancestry, &marks);
 	__builtin_memset(&t->v, 0, sizeof(t->v));
 	verdict_identify(&t->v, p);
 	t->v.reported = reported;
 	t->v.decision[VIGIL_LEVEL_USER] = user;
-	if (have && !thread) {
+	if (kept) {
+		t->v.decision[VIGIL_LEVEL_ANCESTRY] = ancestry;
+		t->v.inherited_from = from;
+		t->v.marks = marks;
+		t->v.appid = appid;
+	} else if (have && !thread) {
 		if (hand_on(&t->v.decision[VIGIL_LEVEL_ANCESTRY], parent))
 			t->v.inherited_from = parent->key.tgid;
 		t->v.marks = parent->marks;

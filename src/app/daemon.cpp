@@ -298,6 +298,11 @@ Result<void> Daemon::reload_settings() {
   auto book = RuleBook::read(fresh->rule_folders);
   if (!book) return fail(std::move(book).error());
   if (auto done = classifier_->install_rules(wire::encode(book->compiled)); !done) return done;
+  const auto heirs = book->heirs_of(book_);
+  std::vector<vigil_decision> table(1);
+  table[0].rule = heirs.marks;
+  for (const auto& decision : heirs.decisions) table.push_back(wire::encode_decision(decision));
+  if (auto done = classifier_->install_heirs(table); !done) kLog.warn("{}: what was inherited is decided anew", done.error().message());
   book_ = std::move(*book);
   options_.rule_folders = fresh->rule_folders;
   options_.scheduler = fresh->scheduler;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "app/rule_book.hpp"
 
+#include <string_view>
+#include <unordered_map>
+
 #include "core/config/rules.hpp"
 #include "edge/files/config_files.hpp"
 
@@ -31,6 +34,28 @@ std::string_view RuleBook::rule_name(std::uint32_t rule) const {
 
 std::string_view RuleBook::kind_name(std::uint8_t kind) const {
   return kind < compiled.kinds.size() ? std::string_view(compiled.kinds[kind]) : std::string_view();
+}
+
+RuleBook::Heirs RuleBook::heirs_of(const RuleBook& before) const {
+  std::unordered_map<std::string_view, Decision> by_name;
+  for (const auto& row : compiled.rules) {
+    if (row.klass == classify::kNoClass) continue;
+    Decision decision;
+    decision.rule = row.id;
+    decision.klass = static_cast<WorkloadClass>(row.klass);
+    decision.kind = row.kind;
+    decision.flags = row.flags;
+    by_name.emplace(compiled.rule_name(row.id), decision);
+  }
+  Heirs out;
+  for (const auto& name : before.compiled.rule_names) {
+    const auto found = by_name.find(name);
+    out.decisions.push_back(found == by_name.end() ? Decision{} : found->second);
+  }
+  const auto& old_marks = before.compiled.marks;
+  for (std::size_t bit = 0; bit < old_marks.size() && bit < compiled.marks.size() && bit < 32; ++bit)
+    if (old_marks[bit] == compiled.marks[bit]) out.marks |= 1U << bit;
+  return out;
 }
 
 std::vector<std::string> RuleBook::evidence(const TaskVerdict& verdict) const {

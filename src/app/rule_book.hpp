@@ -29,6 +29,13 @@ struct RuleBook {
   // "games:proton-env"; "user" for a person's word; empty for none.
   std::string_view rule_name(std::uint32_t rule) const;
   std::string_view kind_name(std::uint8_t kind) const;
+  // What each rule of the book before has become here, by its old number: the same name's decision, none when it is gone or
+  // says nothing of a class any more. `marks`: the lineage bits that still have the same name.
+  struct Heirs {
+    std::vector<Decision> decisions;  // by old number - 1
+    std::uint32_t marks = 0;
+  };
+  Heirs heirs_of(const RuleBook& before) const;
   // What a verdict rests on, for people.
   std::vector<std::string> evidence(const TaskVerdict& verdict) const;
 };

@@ -43,6 +43,7 @@ SAME(Decision::kBoundary, VIGIL_F_BOUNDARY);
 SAME(Decision::kMemory, VIGIL_F_MEMORY);
 SAME(Decision::kVcpu, VIGIL_F_VCPU);
 static_assert(std::tuple_size_v<decltype(TaskVerdict::evidence)> == VIGIL_EVIDENCE);
+static_assert(kRuleUser == VIGIL_RULE_USER);
 #undef SAME
 
 namespace {

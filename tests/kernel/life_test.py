@@ -157,6 +157,18 @@ def reloads(world):
         world.stop_daemon()
 
 
+@suite.case("a child of something inherited keeps its class over a reload though its parent has exited")
+def reload_orphan(world):
+    daemon = world.daemon()
+    game = world.start("wine64", "x.exe", env={"WINEPREFIX": "/p"})
+    orphan = world.adopt(game.tell("orphan", world.program("helper-process")))
+    matches(daemon.explain(orphan), klass="gaming", level="ancestry")
+    said = len(daemon.log)
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_log("reloaded in", said)
+    matches(daemon.explain(orphan), klass="gaming", level="ancestry", rule="games:wine-prefix")
+
+
 @suite.case("SIGHUP with a mistake in the rules keeps the old ones and logs file, line and column")
 def broken_reload(world):
     folder = world.rules(RULE.format(name="first", klass="ai", program="subject"), "broken")

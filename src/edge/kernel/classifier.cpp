@@ -116,6 +116,13 @@ Result<void> Classifier::install_rules(const wire::RuleTables& tables) {
   return {};
 }
 
+Result<void> Classifier::install_heirs(std::span<const vigil_decision> heirs) {
+  const int fd = snapshot_.map_fd("heirs");
+  for (__u32 i = 0; i < heirs.size() && i < VIGIL_MAX_HEIRS; ++i)
+    if (bpf_map_update_elem(fd, &i, &heirs[i], BPF_ANY) < 0) return fail_system("write the rules' new numbers");
+  return {};
+}
+
 void Classifier::forget_generation(std::uint32_t generation) {
   if (generation == 0) return;
   const int fd = events_.map_fd("atoms");

@@ -43,6 +43,8 @@ class Classifier {
   // Atomic: events are decided by the old tables until the new ones are complete. Tasks keep their old verdicts until
   // snapshot() visits them.
   Result<void> install_rules(const wire::RuleTables& tables);
+  // After a second install_rules(), before the snapshot: what the old rules' numbers have become (abi.h, `heirs`).
+  Result<void> install_heirs(std::span<const vigil_decision> heirs);
   std::uint32_t generation() const { return generation_; }
 
   Result<void> attach();
