@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "app/daemon.hpp"
 
-#include <malloc.h>
 #include <signal.h>
 
 #include <cstring>
 
 #include "app/check.hpp"
 #include "app/lines.hpp"
+#include "app/memory.hpp"
 #include "app/refine.hpp"
 #include "app/tunables.hpp"
 #include "base/clock.hpp"
@@ -176,8 +176,7 @@ Result<void> Daemon::start_signals() {
 }
 
 void Daemon::announce_ready() {
-  // Start-up needed ten times what running needs: the kernel's type information, the verifier's log, the rules' text.
-  malloc_trim(0);
+  forget_startup();
   ready_after_ns_ = monotonic_now() - started_ns_;
   const bool scheduling = scheduler_ && scheduler_->is_attached();
   const std::string mode = scheduling ? "schedule" : "observe";
@@ -353,6 +352,7 @@ void Daemon::reload() {
     supervisor_.reset();
     try_attach("reload");
   }
+  forget_startup();
   (void)notifier_.ready(service_status());
 }
 

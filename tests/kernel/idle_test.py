@@ -68,4 +68,16 @@ def ordinary(world):
     check(forced <= 2 * records, f"{forced} involuntary context switches, {records} records")
 
 
+@suite.case("the daemon has one thread, and at most 10 MiB resident")
+def small(world):
+    daemon = world.daemon()
+    daemon.status()
+    fields = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{daemon.pid}/status").read_text().splitlines())
+    check(fields["Threads"].strip() == "1", f"{fields['Threads'].strip()} threads")
+    resident = int(fields["VmRSS"].split()[0])
+    if "asan" in pathlib.Path(f"/proc/{daemon.pid}/maps").read_text():
+        return  # sanitizers need more
+    check(resident <= 10 * 1024, f"{resident} KiB resident")
+
+
 raise SystemExit(suite.main())
