@@ -211,6 +211,7 @@ struct vigil_rule {
 ABI_SIZE(struct vigil_rule, 96);
 
 #define VIGIL_FILTER_BITS 4096
+#define VIGIL_HASH_BITS	  65536
 #define VIGIL_ARGS_MAX	      64
 
 /* One generation's index, beside the atoms, cands and rules it refers to. */
@@ -226,8 +227,9 @@ struct vigil_index {
 	__u64 env_head[VIGIL_FILTER_BITS / 64];
 	__u64 arg_head[VIGIL_FILTER_BITS / 64];
 	__u64 arg_tail[VIGIL_FILTER_BITS / 64];
+	__u64 hashes[VIGIL_HASH_BITS / 64]; /* VIGIL_HASH_SLOT of every atom: what is not here need not be looked up */
 };
-ABI_SIZE(struct vigil_index, 16 * 8 * 2 + 8 + 3 * 512);
+ABI_SIZE(struct vigil_index, 16 * 8 * 2 + 8 + 3 * 512 + 8192);
 
 /* Map `config`, one element, mmapable: written by the daemon, read by every program. */
 struct vigil_config {
@@ -240,6 +242,8 @@ struct vigil_config {
 
 /* Same four bytes, same slot, on both sides. */
 #define VIGIL_SLOT(four) (((__u32)(four) * 2654435761U) >> 20)
+/* Same hash, same slot. */
+#define VIGIL_HASH_SLOT(hash) ((__u32)((hash) ^ (hash) >> 32) & (VIGIL_HASH_BITS - 1))
 
 /* Map `cgroups`: cgroup id -> what its path says. Children take their parent's entry when they have none. */
 struct vigil_cgroup {

@@ -31,7 +31,7 @@ static __always_inline struct vigil_task *task_create(struct task_struct *p)
 
 static __always_inline __u64 task_cgroup_id(struct task_struct *p)
 {
-	return BPF_CORE_READ(p, cgroups, dfl_cgrp, kn, id);
+	return p->cgroups->dfl_cgrp->kn->id;
 }
 
 /* A name from kernel memory into its slot; its length without the NUL. */
@@ -45,12 +45,12 @@ static __always_inline __u32 name_load(struct vigil_scratch *s, enum name_slot s
 static __always_inline void gather_exe(struct vigil_scratch *s, struct file *exe)
 {
 	struct vigil_config *cfg = config_get();
-	struct dentry *d = BPF_CORE_READ(exe, f_path.dentry);
+	struct dentry *d = exe->f_path.dentry;
 	__u64 dirs;
 	__u32 n;
 	int i;
 
-	n = name_load(s, SLOT_EXE, BPF_CORE_READ(d, d_name.name), 256);
+	n = name_load(s, SLOT_EXE, d->d_name.name, 256);
 	match_string(VIGIL_FIELD_EXE, NAME_AT(SLOT_EXE), n);
 	if (!cfg)
 		return;
@@ -59,11 +59,11 @@ static __always_inline void gather_exe(struct vigil_scratch *s, struct file *exe
 	    !cfg->index[cfg->gen & 1].suffix_lens[VIGIL_FIELD_DIR])
 		return;
 	bpf_for(i, 0, DIRS_MAX) {
-		struct dentry *parent = BPF_CORE_READ(d, d_parent);
+		struct dentry *parent = d->d_parent;
 		if (!parent || parent == d)
 			break;
 		d = parent;
-		n = name_load(s, SLOT_DIR, BPF_CORE_READ(d, d_name.name), 256);
+		n = name_load(s, SLOT_DIR, d->d_name.name, 256);
 		match_string(VIGIL_FIELD_DIR, NAME_AT(SLOT_DIR), n);
 	}
 }
@@ -74,21 +74,22 @@ static __always_inline void gather_comm(struct vigil_scratch *s, const void *com
 	match_string(VIGIL_FIELD_COMM, NAME_AT(SLOT_COMM), n);
 }
 
-static __always_inline void gather_flags(struct task_struct *p)
+static __always_inline void gather_flags(const struct vigil_config *cfg, struct task_struct *p)
 {
-	__u32 flags = BPF_CORE_READ(p, flags), policy = BPF_CORE_READ(p, policy);
+	__u32 flags = p->flags, policy = p->policy;
+	const struct vigil_index *index = &cfg->index[cfg->gen & 1];
 
-	match_flag(VIGIL_KFLAG_ANY);
+	match_flag(index, VIGIL_KFLAG_ANY);
 	if (flags & PF_KTHREAD)
-		match_flag(VIGIL_KFLAG_KTHREAD);
+		match_flag(index, VIGIL_KFLAG_KTHREAD);
 	if (flags & PF_WQ_WORKER)
-		match_flag(VIGIL_KFLAG_KWORKER);
-	if (BPF_CORE_READ(p, thread_pid, level) > 0)
-		match_flag(VIGIL_KFLAG_PIDNS);
-	if (BPF_CORE_READ(p, static_prio) > 120)
-		match_flag(VIGIL_KFLAG_NICE);
+		match_flag(index, VIGIL_KFLAG_KWORKER);
+	if (p->thread_pid->level > 0)
+		match_flag(index, VIGIL_KFLAG_PIDNS);
+	if (p->static_prio > 120)
+		match_flag(index, VIGIL_KFLAG_NICE);
 	if (policy == SCHED_FIFO || policy == SCHED_RR || policy == SCHED_DEADLINE)
-		match_flag(VIGIL_KFLAG_REALTIME);
+		match_flag(index, VIGIL_KFLAG_REALTIME);
 }
 
 /*
@@ -232,9 +233,10 @@ static __always_inline void decide_image(struct vigil_scratch *s, struct vigil_v
 		v->decision[VIGIL_LEVEL_IMAGE] = s->best[VIGIL_LEVEL_IMAGE].decision;
 	if (s->best[VIGIL_LEVEL_THREAD].rank)
 		v->decision[VIGIL_LEVEL_THREAD] = s->best[VIGIL_LEVEL_THREAD].decision;
-	match_evidence(s, s->best[VIGIL_LEVEL_THREAD].rank ? VIGIL_LEVEL_THREAD : VIGIL_LEVEL_IMAGE, v->evidence);
-	if (!by && !s->best[VIGIL_LEVEL_THREAD].rank)
-		v->evidence[0] = 0;
+	if (by || s->best[VIGIL_LEVEL_THREAD].rank)
+		match_evidence(s, s->best[VIGIL_LEVEL_THREAD].rank ? VIGIL_LEVEL_THREAD : VIGIL_LEVEL_IMAGE, v->evidence);
+	else
+		__builtin_memset(v->evidence, 0, sizeof(v->evidence));
 	__builtin_memcpy(v->signals, s->signals, sizeof(v->signals));
 	v->truncated = s->truncated;
 	v->gen = cfg->gen;
@@ -259,8 +261,8 @@ static __always_inline void decide_thread(struct vigil_scratch *s, struct vigil_
 static __always_inline bool decide_cgroup(struct vigil_scratch *s, struct vigil_config *cfg, struct cgroup *cgrp,
 					  struct vigil_cgroup *entry)
 {
-	__u64 id = BPF_CORE_READ(cgrp, kn, id);
-	__u64 parent_id = BPF_CORE_READ(cgrp, self.parent, cgroup, kn, id);
+	__u64 id = cgrp->kn->id;
+	__u64 parent_id = cgrp->self.parent->cgroup->kn->id;
 	struct vigil_cgroup *parent = bpf_map_lookup_elem(&cgroups, &parent_id);
 	__u64 any = 0;
 	__u32 n;
@@ -270,7 +272,7 @@ static __always_inline bool decide_cgroup(struct vigil_scratch *s, struct vigil_
 		*entry = *parent;
 	match_reset(s);
 	__builtin_memcpy(s->signals, entry->signals, sizeof(s->signals));
-	n = name_load(s, SLOT_CGROUP, BPF_CORE_READ(cgrp, kn, name), 256);
+	n = name_load(s, SLOT_CGROUP, cgrp->kn->name, 256);
 	match_string(VIGIL_FIELD_CGROUP, NAME_AT(SLOT_CGROUP), n);
 	match_rules(VIGIL_CLASS_REGULAR, 0);
 	if (s->best[VIGIL_LEVEL_CGROUP].rank) {
@@ -295,18 +297,18 @@ static __always_inline bool decide_cgroup(struct vigil_scratch *s, struct vigil_
 static __always_inline void task_record(struct vigil_ev_task *ev, struct task_struct *p, const struct vigil_verdict *v,
 					__u32 kind, __u32 flags)
 {
-	struct task_struct *leader = BPF_CORE_READ(p, group_leader);
+	struct task_struct *leader = p->group_leader;
 
 	ev->hdr.kind = kind;
 	ev->hdr.size = sizeof(*ev);
 	ev->hdr.cpu = bpf_get_smp_processor_id();
 	ev->hdr.at_ns = bpf_ktime_get_ns();
-	ev->ppid = BPF_CORE_READ(p, real_parent, tgid);
-	ev->uid = BPF_CORE_READ(p, cred, uid.val);
-	ev->threads = BPF_CORE_READ(p, signal, nr_threads);
+	ev->ppid = p->real_parent->tgid;
+	ev->uid = p->cred->uid.val;
+	ev->threads = p->signal->nr_threads;
 	if (leader == p)
 		flags |= VIGIL_EVF_LEADER;
-	if (BPF_CORE_READ(p, flags) & PF_KTHREAD)
+	if (p->flags & PF_KTHREAD)
 		flags |= VIGIL_EVF_KTHREAD;
 	ev->flags = flags;
 	bpf_probe_read_kernel_str(ev->comm, sizeof(ev->comm), p->comm);
@@ -316,9 +318,9 @@ static __always_inline void task_record(struct vigil_ev_task *ev, struct task_st
 
 static __always_inline void verdict_identify(struct vigil_verdict *v, struct task_struct *p)
 {
-	v->key.tgid = BPF_CORE_READ(p, tgid);
-	v->key.start_ns = BPF_CORE_READ(p, group_leader, start_boottime);
-	v->pid = BPF_CORE_READ(p, pid);
+	v->key.tgid = p->tgid;
+	v->key.start_ns = p->group_leader->start_boottime;
+	v->pid = p->pid;
 }
 
 #endif

@@ -117,7 +117,7 @@ int BPF_PROG(on_newtask, struct task_struct *p, __u64 clone_flags)
 			__builtin_memset(&t->v.decision[VIGIL_LEVEL_IMAGE], 0, sizeof(struct vigil_decision));
 			__builtin_memset(&t->v.decision[VIGIL_LEVEL_THREAD], 0, sizeof(struct vigil_decision));
 		}
-		t->v.inherited_from = t->v.klass != VIGIL_CLASS_REGULAR ? BPF_CORE_READ(parent, tgid) : 0;
+		t->v.inherited_from = t->v.klass != VIGIL_CLASS_REGULAR ? parent->tgid : 0;
 	}
 	/* CLONE_INTO_CGROUP is not announced by cgroup_attach_task. */
 	cgroup_id = task_cgroup_id(p);
@@ -163,15 +163,15 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 	apply_cgroup(&t->v, cgroup_id);
 
 	match_reset(s);
-	gather_flags(p);
+	gather_flags(cfg, p);
 	mm = p->mm;
 	if (mm) {
-		gather_exe(s, BPF_CORE_READ(mm, exe_file));
-		scan_strings(s, NULL, VIGIL_FIELD_ARG, BPF_CORE_READ(mm, arg_start), BPF_CORE_READ(mm, arg_end));
-		scan_strings(s, NULL, VIGIL_FIELD_ENV, BPF_CORE_READ(mm, env_start), BPF_CORE_READ(mm, env_end));
+		gather_exe(s, mm->exe_file);
+		scan_strings(s, NULL, VIGIL_FIELD_ARG, mm->arg_start, mm->arg_end);
+		scan_strings(s, NULL, VIGIL_FIELD_ENV, mm->env_start, mm->env_end);
 	}
-	filename = BPF_CORE_READ(bprm, filename);
-	interp = BPF_CORE_READ(bprm, interp);
+	filename = bprm->filename;
+	interp = bprm->interp;
 	if (filename != interp) {
 		match_flag(VIGIL_KFLAG_SCRIPT);
 		/* The chunk area is free again: the path may be long. */
@@ -238,7 +238,7 @@ int BPF_PROG(on_exit, struct task_struct *p)
 	struct vigil_task *t;
 	bool reported;
 
-	if (!cfg || !cfg->enabled || BPF_CORE_READ(p, signal, live.counter) > 0)
+	if (!cfg || !cfg->enabled || p->signal->live.counter > 0)
 		return 0;
 	count(c, VIGIL_EV_EXIT);
 	t = task_get(p);
@@ -261,7 +261,7 @@ int BPF_PROG(on_exit, struct task_struct *p)
 
 static __always_inline bool is_v2(struct cgroup *cgrp)
 {
-	return BPF_CORE_READ(cgrp, root, hierarchy_id) == 0;
+	return cgrp->root->hierarchy_id == 0;
 }
 
 static __always_inline void tell_cgroup(struct cgroup *cgrp, const char *path, __u32 kind, const struct vigil_cgroup *entry)
@@ -277,8 +277,8 @@ static __always_inline void tell_cgroup(struct cgroup *cgrp, const char *path, _
 	ev->hdr.size = sizeof(*ev);
 	ev->hdr.cpu = bpf_get_smp_processor_id();
 	ev->hdr.at_ns = bpf_ktime_get_ns();
-	ev->id = BPF_CORE_READ(cgrp, kn, id);
-	ev->parent = BPF_CORE_READ(cgrp, self.parent, cgroup, kn, id);
+	ev->id = cgrp->kn->id;
+	ev->parent = cgrp->self.parent->cgroup->kn->id;
 	ev->flags = 0;
 	ev->path_len = 0;
 	ev->path[0] = 0;
@@ -326,11 +326,20 @@ int BPF_PROG(on_cgroup_rmdir, struct cgroup *cgrp, const char *path)
 	if (!is_v2(cgrp))
 		return 0;
 	count(c, VIGIL_EV_CGROUP_RMDIR);
-	id = BPF_CORE_READ(cgrp, kn, id);
+	id = cgrp->kn->id;
 	bpf_map_delete_elem(&cgroups, &id);
 	if (cfg && cfg->enabled)
 		tell_cgroup(cgrp, path, VIGIL_EV_CGROUP_RMDIR, NULL);
 	return 0;
+}
+
+/* A function of its own, so that the verifier follows it once and not in every round of the loop. */
+__noinline int move_to_cgroup(struct vigil_verdict *v, __u64 id, __u64 now)
+{
+	if (!v)
+		return 0;
+	apply_cgroup(v, id);
+	return verdict_resolve(v, VIGIL_EV_CGROUP_ATTACH, now);
 }
 
 /* One event a migration, with the leader; all its threads have moved when `threadgroup`. */
@@ -341,24 +350,30 @@ int BPF_PROG(on_cgroup_attach, struct cgroup *dst, const char *path, struct task
 	struct vigil_config *cfg = config_get();
 	struct vigil_counters *c = counters_get();
 	struct task_struct *p;
+	struct vigil_task *t;
+	bool changed;
 
 	if (!is_v2(dst))
 		return 0;
 	count(c, VIGIL_EV_CGROUP_ATTACH);
 	if (!cfg || !cfg->enabled)
 		return 0;
-	id = BPF_CORE_READ(dst, kn, id);
-	bpf_for_each(task, p, leader, BPF_TASK_ITER_PROC_THREADS) {
-		struct vigil_task *t = task_get(p);
-		bool changed;
-
-		if (!t || (!threadgroup && BPF_CORE_READ(p, pid) != BPF_CORE_READ(leader, pid)))
-			continue;
-		apply_cgroup(&t->v, id);
-		changed = verdict_resolve(&t->v, VIGIL_EV_CGROUP_ATTACH, now);
-		if (BPF_CORE_READ(p, pid) == BPF_CORE_READ(leader, pid) && worth_telling(cfg, t, changed))
-			tell(p, t, VIGIL_EV_CGROUP_ATTACH, changed ? VIGIL_EVF_CHANGED : 0);
+	id = dst->kn->id;
+	if (threadgroup) {
+		bpf_for_each(task, p, leader, BPF_TASK_ITER_PROC_THREADS) {
+			if (p == leader)
+				continue;
+			t = task_get(p);
+			if (t)
+				move_to_cgroup(&t->v, id, now);
+		}
 	}
+	t = task_get(leader);
+	if (!t)
+		return 0;
+	changed = move_to_cgroup(&t->v, id, now);
+	if (worth_telling(cfg, t, changed))
+		tell(leader, t, VIGIL_EV_CGROUP_ATTACH, changed ? VIGIL_EVF_CHANGED : 0);
 	return 0;
 }
 

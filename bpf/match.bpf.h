@@ -35,6 +35,7 @@ struct vigil_scratch {
 	__u32 skip; /* in the middle of a string longer than a chunk */
 	__u32 arg_off[2]; /* base names of the second and third argument, */
 	__u32 arg_len[2]; /* while the chunk that holds them is in buf */
+	__u32 left; /* see unknown() */
 	__u32 truncated;
 	__u32 appid;
 	__u32 marks;
@@ -62,10 +63,26 @@ static __always_inline void match_reset(struct vigil_scratch *s)
 		s->best[i].rank = 0;
 }
 
+/*
+ * The same number, but the verifier has forgotten what it knew of it: loops over bytes that compare with it then look alike in
+ * every round, and are followed once instead of once for each length a string can have.
+ */
+static __always_inline __u32 unknown(const struct vigil_scratch *s)
+{
+	return *(const volatile __u32 *)&s->left;
+}
+
 static __always_inline bool filter_has(const __u64 *bits, __u32 four)
 {
 	__u32 slot = VIGIL_SLOT(four);
 	return bits[(slot >> 6) & (VIGIL_FILTER_BITS / 64 - 1)] >> (slot & 63) & 1;
+}
+
+/* Could some atom have this hash? Nearly always not, and then nothing need be called or looked up. */
+static __always_inline bool hash_known(const struct vigil_index *index, __u64 hash)
+{
+	__u32 slot = VIGIL_HASH_SLOT(hash);
+	return index->hashes[slot >> 6] >> (slot & 63) & 1;
 }
 
 /* The decimal number that starts at buf[off]. */
@@ -130,6 +147,7 @@ __noinline int match_string(__u32 field, __u32 off, __u32 len)
 	struct vigil_config *cfg = config_get();
 	struct vigil_index *index;
 	__u64 hash, prefix, suffix;
+	bool exact;
 	__u32 n;
 	int i;
 
@@ -140,27 +158,59 @@ __noinline int match_string(__u32 field, __u32 off, __u32 len)
 	prefix = index->prefix_lens[field];
 	suffix = index->suffix_lens[field];
 	n = len < NAME_MAX_CMP ? len : NAME_MAX_CMP;
+	s->left = n;
+	exact = len <= NAME_MAX_CMP && (index->exact_fields >> field & 1);
 
-	if (prefix || (index->exact_fields >> field & 1)) {
+	/* Eight bytes a round: a round of bpf_for() costs more than a byte. */
+	if (prefix || exact) {
 		hash = VIGIL_HASH_SEED;
-		bpf_for(i, 0, NAME_MAX_CMP) {
-			if ((__u32)i >= n)
+		bpf_for(i, 0, VIGIL_NAME_LEN / 8) {
+			__u32 at = i * 8;
+			__u64 bytes, lens;
+
+			if (at >= unknown(s))
 				break;
-			hash = (hash ^ (__u8)s->buf[(off + i) & BUF_MASK]) * VIGIL_HASH_PRIME;
-			if (prefix >> ((i + 1) & 63) & 1)
-				match_atom(hash, i + 1, field << 8 | VIGIL_OP_PREFIX, off + i + 1);
+			bytes = *(__u64 *)&s->buf[(off + at) & BUF_MASK];
+			lens = prefix >> (at & 63);
+			for (int k = 0; k < 8; k++) {
+				if (at + k >= unknown(s))
+					break;
+				hash = (hash ^ (__u8)bytes) * VIGIL_HASH_PRIME;
+				bytes >>= 8;
+				/* Of lens, bit k is a prefix of at + k bytes. */
+				if ((lens >> k >> 1 & 1) && hash_known(index, hash))
+					match_atom(hash, at + k + 1, field << 8 | VIGIL_OP_PREFIX, off + at + k + 1);
+			}
 		}
-		if (len <= NAME_MAX_CMP && (index->exact_fields >> field & 1))
+		if (exact && hash_known(index, hash))
 			match_atom(hash, len, field << 8 | VIGIL_OP_EXACT, off + len);
 	}
-	if (suffix) {
+	/* No suffix is as short as the string? n is at most 63. */
+	if (suffix & ((2ULL << (n & 63)) - 1)) {
 		hash = VIGIL_HASH_SEED;
-		bpf_for(i, 0, NAME_MAX_CMP) {
-			if ((__u32)i >= n)
+		bpf_for(i, 0, VIGIL_NAME_LEN / 8) {
+			__u32 at = i * 8, end;
+			__u64 bytes, lens;
+
+			if (at >= unknown(s))
 				break;
-			hash = (hash ^ (__u8)s->buf[(off + len - 1 - i) & BUF_MASK]) * VIGIL_HASH_PRIME;
-			if (suffix >> ((i + 1) & 63) & 1)
-				match_atom(hash, i + 1, field << 8 | VIGIL_OP_SUFFIX, off + len);
+			lens = suffix >> (at & 63);
+			if (!lens)
+				break;
+			/* The eight bytes before `end`, the last one on top. */
+			end = off + len - at;
+			if (end >= 8)
+				bytes = *(__u64 *)&s->buf[(end - 8) & BUF_MASK];
+			else
+				bytes = *(__u64 *)&s->buf[0] << ((8 - end) * 8 & 63);
+			for (int k = 0; k < 8; k++) {
+				if (at + k >= unknown(s))
+					break;
+				hash = (hash ^ bytes >> 56) * VIGIL_HASH_PRIME;
+				bytes <<= 8;
+				if ((lens >> k >> 1 & 1) && hash_known(index, hash))
+					match_atom(hash, at + k + 1, field << 8 | VIGIL_OP_SUFFIX, off + len);
+			}
 		}
 	}
 	return 0;
@@ -189,15 +239,16 @@ __noinline int match_env(__u32 off, __u32 len)
 		c = s->buf[(off + i) & BUF_MASK];
 		if (in_name && c == '=') {
 			in_name = false;
-			match_atom(hash, i, VIGIL_FIELD_ENV << 8 | VIGIL_OP_EXACT, off + i + 1);
+			if (hash_known(index, hash))
+				match_atom(hash, i, VIGIL_FIELD_ENV << 8 | VIGIL_OP_EXACT, off + i + 1);
 		}
 		hash = (hash ^ c) * VIGIL_HASH_PRIME;
-		if (in_name && prefix >> ((i + 1) & 63) & 1)
+		if (in_name && (prefix >> ((i + 1) & 63) & 1) && hash_known(index, hash))
 			match_atom(hash, i + 1, VIGIL_FIELD_ENV << 8 | VIGIL_OP_PREFIX, off + i + 1);
-		if (value_prefix >> ((i + 1) & 63) & 1)
+		if ((value_prefix >> ((i + 1) & 63) & 1) && hash_known(index, hash))
 			match_atom(hash, i + 1, VIGIL_FIELD_ENV_VALUE << 8 | VIGIL_OP_PREFIX, off + i + 1);
 	}
-	if (len <= NAME_MAX_CMP && (index->exact_fields >> VIGIL_FIELD_ENV_VALUE & 1))
+	if (len <= NAME_MAX_CMP && (index->exact_fields >> VIGIL_FIELD_ENV_VALUE & 1) && hash_known(index, hash))
 		match_atom(hash, len, VIGIL_FIELD_ENV_VALUE << 8 | VIGIL_OP_EXACT, off + len);
 	return 0;
 }
@@ -210,14 +261,24 @@ __noinline int match_base_name(__u32 off, __u32 len)
 
 	if (!s)
 		return 0;
-	bpf_for(i, 0, VIGIL_NAME_LEN) {
-		char c;
+	s->left = len;
+	bpf_for(i, 0, VIGIL_NAME_LEN / 8) {
+		__u32 at = i * 8, end = off + len - at;
+		__u64 bytes;
 
-		if ((__u32)i >= len)
+		if (at >= unknown(s))
 			break;
-		c = s->buf[(off + len - 1 - i) & BUF_MASK];
-		if (c == '/' || c == '\\')
-			return len - i;
+		if (end >= 8)
+			bytes = *(__u64 *)&s->buf[(end - 8) & BUF_MASK];
+		else
+			bytes = *(__u64 *)&s->buf[0] << ((8 - end) * 8 & 63);
+		for (int k = 0; k < 8; k++) {
+			if (at + k >= unknown(s))
+				break;
+			if (bytes >> 56 == '/' || bytes >> 56 == '\\')
+				return len - at - k;
+			bytes <<= 8;
+		}
 	}
 	return len > VIGIL_NAME_LEN ? len - VIGIL_NAME_LEN : 0;
 }
@@ -299,9 +360,10 @@ __noinline int match_chunk(__u32 field, __u32 len)
 }
 
 /* Every task has these; `flag` is an enum vigil_kernel_flag. */
-static __always_inline void match_flag(__u32 flag)
+static __always_inline void match_flag(const struct vigil_index *index, __u32 flag)
 {
-	match_atom(flag, 0, VIGIL_FIELD_FLAG << 8 | VIGIL_OP_EXACT, 0);
+	if (hash_known(index, flag))
+		match_atom(flag, 0, VIGIL_FIELD_FLAG << 8 | VIGIL_OP_EXACT, 0);
 }
 
 static __always_inline bool rule_holds(const struct vigil_scratch *s, const struct vigil_rule *rule, __u32 previous,

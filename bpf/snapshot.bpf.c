@@ -122,9 +122,9 @@ static __always_inline bool decide_task(struct vigil_scratch *s, struct vigil_co
 	struct mm_struct *mm;
 	bool thread, have, kept;
 	__u8 reported = t->v.reported;
-	__u32 pid = BPF_CORE_READ(p, pid), from = t->v.inherited_from, appid = t->v.appid, marks;
+	__u32 pid = p->pid, from = t->v.inherited_from, appid = t->v.appid, marks;
 
-	thread = pid != BPF_CORE_READ(p, tgid);
+	thread = pid != p->tgid;
 	bpf_rcu_read_lock();
 	other = thread ? p->group_leader : p->real_parent;
 	have = other && copy_verdict(parent, other, cfg->gen);
@@ -162,13 +162,13 @@ static __always_inline bool decide_task(struct vigil_scratch *s, struct vigil_co
 	apply_cgroup(&t->v, task_cgroup_id(p));
 
 	match_reset(s);
-	gather_flags(p);
+	gather_flags(cfg, p);
 	mm = p->mm;
 	if (mm && !(p->flags & PF_KTHREAD)) {
-		gather_exe(s, BPF_CORE_READ(mm, exe_file));
-		scan_strings(s, p, VIGIL_FIELD_ARG, BPF_CORE_READ(mm, arg_start), BPF_CORE_READ(mm, arg_end));
+		gather_exe(s, mm->exe_file);
+		scan_strings(s, p, VIGIL_FIELD_ARG, mm->arg_start, mm->arg_end);
 		gather_script(s, p);
-		scan_strings(s, p, VIGIL_FIELD_ENV, BPF_CORE_READ(mm, env_start), BPF_CORE_READ(mm, env_end));
+		scan_strings(s, p, VIGIL_FIELD_ENV, mm->env_start, mm->env_end);
 	}
 	gather_comm(s, p->comm);
 	decide_image(s, &t->v, cfg, have ? parent->klass : VIGIL_CLASS_REGULAR);
@@ -197,7 +197,7 @@ int snapshot_tasks(struct bpf_iter__task *ctx)
 	if (!p || !cfg || !s || !req || !work || (p->flags & PF_EXITING))
 		return 0;
 	req->tasks++;
-	leader = BPF_CORE_READ(p, pid) == BPF_CORE_READ(p, tgid);
+	leader = p->pid == p->tgid;
 	t = bpf_task_storage_get(&tasks, p, 0, req->count_only ? 0 : BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (t && !req->count_only && t->v.gen != cfg->gen) {
 		__u8 before = t->v.klass;
@@ -230,7 +230,7 @@ int snapshot_tasks(struct bpf_iter__task *ctx)
 	task_record(&work->record, p, &t->v, VIGIL_EV_SNAPSHOT, flags);
 	if (p->mm)
 		bpf_probe_read_kernel_str(work->record.exe, sizeof(work->record.exe),
-					  BPF_CORE_READ(p, mm, exe_file, f_path.dentry, d_name.name));
+					  p->mm->exe_file->f_path.dentry->d_name.name);
 	if (bpf_seq_write(ctx->meta->seq, &work->record, sizeof(work->record)))
 		return 0;
 	t->v.reported = 1;
@@ -257,9 +257,9 @@ int snapshot_cgroups(struct bpf_iter__cgroup *ctx)
 	struct vigil_snap_cgroup out = {};
 	__u64 parent_id;
 
-	if (!cgrp || !cfg || !s || BPF_CORE_READ(cgrp, root, hierarchy_id) != 0)
+	if (!cgrp || !cfg || !s || cgrp->root->hierarchy_id != 0)
 		return 0;
-	out.id = BPF_CORE_READ(cgrp, kn, id);
+	out.id = cgrp->kn->id;
 	old = bpf_map_lookup_elem(&cgroups, &out.id);
 	if (old && old->gen == cfg->gen && old->decision.source != VIGIL_SOURCE_KERNEL)
 		return 0;
@@ -270,7 +270,7 @@ int snapshot_cgroups(struct bpf_iter__cgroup *ctx)
 	}
 	if (!s->best[VIGIL_LEVEL_CGROUP].rank)
 		return 0; /* as its parent */
-	parent_id = BPF_CORE_READ(cgrp, self.parent, cgroup, kn, id);
+	parent_id = cgrp->self.parent->cgroup->kn->id;
 	out.parent = parent_id;
 	out.decision = entry.decision;
 	out.appid = entry.appid;
@@ -294,7 +294,7 @@ int assign(struct vigil_assign *ctx)
 	leader = bpf_task_from_pid(ctx->key.tgid);
 	if (!leader)
 		return 0;
-	if (BPF_CORE_READ(leader, group_leader, start_boottime) != ctx->key.start_ns) {
+	if (leader->group_leader->start_boottime != ctx->key.start_ns) {
 		bpf_task_release(leader);
 		return 0;
 	}
@@ -302,7 +302,7 @@ int assign(struct vigil_assign *ctx)
 	bpf_for_each(task, p, leader, BPF_TASK_ITER_PROC_THREADS) {
 		struct vigil_task *t;
 
-		if (ctx->pid && BPF_CORE_READ(p, pid) != ctx->pid)
+		if (ctx->pid && p->pid != ctx->pid)
 			continue;
 		t = bpf_task_storage_get(&tasks, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 		if (!t)

@@ -7,6 +7,7 @@ namespace vigil::wire {
 
 static_assert(classify::kSignals == VIGIL_SIGNALS);
 static_assert(classify::kAtomBits == VIGIL_ATOM_BITS);
+static_assert(classify::kHashBits == VIGIL_HASH_BITS && classify::kFilterBits == VIGIL_FILTER_BITS);
 static_assert(classify::kNoClass == VIGIL_CLASS_COUNT);
 static_assert(static_cast<int>(classify::Field::exe) == VIGIL_FIELD_EXE);
 static_assert(static_cast<int>(classify::Field::script) == VIGIL_FIELD_SCRIPT);
@@ -67,6 +68,7 @@ RuleTables encode(const classify::CompiledRules& compiled) {
   std::copy(index.env_head.begin(), index.env_head.end(), out.index.env_head);
   std::copy(index.arg_head.begin(), index.arg_head.end(), out.index.arg_head);
   std::copy(index.arg_tail.begin(), index.arg_tail.end(), out.index.arg_tail);
+  std::copy(index.hashes.begin(), index.hashes.end(), out.index.hashes);
   return out;
 }
 

@@ -42,6 +42,10 @@ std::uint32_t filter_slot(std::string_view four) {
   return (bytes * 2654435761U) >> 20;
 }
 
+std::uint32_t hash_slot(std::uint64_t hash) {
+  return static_cast<std::uint32_t>(hash ^ hash >> 32) % static_cast<std::uint32_t>(kHashBits);
+}
+
 namespace {
 
 constexpr std::size_t kMaxRows = 16;  // of one rule
@@ -203,14 +207,15 @@ class Compiler {
       slots_.push_back({key, {}, {}});
       out_.atom_names.push_back(describe(Pattern{simple.field, simple.op, simple.text, {}}));
       slots_.back().atom.id = static_cast<std::uint32_t>(out_.atom_names.size());
-      note_in_index(simple);
+      note_in_index(simple, key);
     }
     return it->second;
   }
 
-  void note_in_index(const SimpleAtom& simple) {
+  void note_in_index(const SimpleAtom& simple, const AtomKey& key) {
     const auto field = static_cast<std::size_t>(simple.field);
     auto& index = out_.index;
+    index.hashes[hash_slot(key.hash) / 64] |= 1ULL << (hash_slot(key.hash) % 64);
     if (simple.op == Shape::exact) index.exact_fields |= 1ULL << field;
     if (simple.op == Shape::prefix) index.prefix_lens[field] |= 1ULL << simple.text.size();
     if (simple.op == Shape::suffix) index.suffix_lens[field] |= 1ULL << simple.text.size();

@@ -25,6 +25,7 @@ inline constexpr std::size_t kSignalWords = kSignals / 64;
 inline constexpr std::size_t kAtomBits = 8;
 inline constexpr std::size_t kFields = 16;
 inline constexpr std::size_t kFilterBits = 4096;
+inline constexpr std::size_t kHashBits = 65536;
 // Rules that one atom can bring up.
 inline constexpr std::size_t kMaxCands = 128;
 // A row without a class.
@@ -76,6 +77,8 @@ struct RuleIndex {
   std::array<std::uint64_t, kFilterBits / 64> env_head{};
   std::array<std::uint64_t, kFilterBits / 64> arg_head{};
   std::array<std::uint64_t, kFilterBits / 64> arg_tail{};
+  // Slots of all atoms' hashes: most strings are known to match nothing without a lookup.
+  std::array<std::uint64_t, kHashBits / 64> hashes{};
 };
 
 struct Placement {
@@ -117,5 +120,6 @@ std::uint64_t hash_backward(std::string_view bytes);
 AtomKey atom_key(Field field, Shape op, std::string_view text);
 // Slot in a filter of the four bytes that `four` starts with.
 std::uint32_t filter_slot(std::string_view four);
+std::uint32_t hash_slot(std::uint64_t hash);
 
 }  // namespace vigil::classify

@@ -37,6 +37,8 @@ class Evaluation {
 
   void look_up(const AtomKey& key, std::string_view behind, Seen& seen) {
     ++out_.lookups;
+    const auto slot = hash_slot(key.hash);
+    if (!(tables_.index.hashes[slot / 64] >> (slot % 64) & 1)) return;
     const auto& atoms = tables_.atoms;
     const auto it = std::lower_bound(atoms.begin(), atoms.end(), key,
                                      [](const auto& entry, const AtomKey& wanted) { return entry.first < wanted; });
