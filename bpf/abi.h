@@ -237,6 +237,8 @@ struct vigil_config {
 	__u32 stream_all; /* someone watches: report every event */
 	__u32 own_tgid;	  /* the daemon: never reported */
 	__u32 enabled;	  /* 0 until the rules are in */
+	__u32 prompt;	  /* someone watches: wake the reader for all that is told */
+	__u32 may_wait;	  /* mask of classes: what is told of them waits for the next wake-up, whatever causes it */
 	struct vigil_index index[2]; /* by gen & 1 */
 };
 

@@ -60,10 +60,42 @@ static __always_inline void remember_told(struct task_struct *p, struct vigil_ta
 }
 
 /*
- * Tells user space of a task. Adaptive wake-up (flags 0): the reader is woken when it had caught up, never per record.
- * What is remembered on the leader is that its process was told of, so that its exit will be, too.
+ * Behind the last record that woke the reader. It sleeps only once it has consumed all that was reserved, so while it has not
+ * come by here it need not be woken again. Written by every CPU without order: a lower value costs a wake-up too many.
  */
-static __always_inline void tell(struct task_struct *p, struct vigil_task *t, __u32 kind, __u32 flags)
+__u64 woken;
+
+/*
+ * How to submit a record that has been reserved. Waking the reader costs the one who forks or executes more than all the
+ * rest, so it is woken once for all that comes before it has caught up, and not at all for news that nobody acts on at once
+ * (`may_wait`: a build's compilers) until someone watches or a quarter of the ring is full.
+ */
+static __always_inline __u64 submit_flags(const struct vigil_config *cfg, bool may_wait)
+{
+	/* Also a barrier: the reservation must be seen by the reader's last look before we look where the reader is. */
+	__u64 last = __sync_fetch_and_add(&woken, 0);
+	__u64 consumed = bpf_ringbuf_query(&events, BPF_RB_CONS_POS);
+	__u64 produced = bpf_ringbuf_query(&events, BPF_RB_PROD_POS);
+
+	if (may_wait && cfg && !cfg->prompt && produced - consumed < bpf_ringbuf_query(&events, BPF_RB_RING_SIZE) / 4)
+		return BPF_RB_NO_WAKEUP;
+	if (consumed < last)
+		return BPF_RB_NO_WAKEUP;
+	woken = produced;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
+/* Of a class that can wait, and nobody was asked to look closer. `before`: what it was, for a game that ends must be heard of. */
+static __always_inline bool may_wait(const struct vigil_config *cfg, const struct vigil_task *t, __u32 before)
+{
+	return (cfg->may_wait >> (t->v.klass & 31) & 1) && (cfg->may_wait >> (before & 31) & 1) && !(t->v.flags & VIGIL_F_REFINE);
+}
+
+/*
+ * Tells user space of a task. What is remembered on the leader is that its process was told of, so that its exit will be, too.
+ */
+static __always_inline void tell(const struct vigil_config *cfg, struct task_struct *p, struct vigil_task *t, __u32 kind,
+				 __u32 flags, __u32 before)
 {
 	struct vigil_counters *c = counters_get();
 	struct vigil_ev_task *ev = record_reserve(c, kind, sizeof(*ev));
@@ -76,7 +108,7 @@ static __always_inline void tell(struct task_struct *p, struct vigil_task *t, __
 		if (s)
 			bpf_probe_read_kernel_str(ev->exe, sizeof(ev->exe), &s->buf[NAME_AT(SLOT_EXE)]);
 	}
-	bpf_ringbuf_submit(ev, 0);
+	bpf_ringbuf_submit(ev, submit_flags(cfg, may_wait(cfg, t, before)));
 	remember_told(p, t);
 }
 
@@ -94,6 +126,7 @@ int BPF_PROG(on_newtask, struct task_struct *p, __u64 clone_flags)
 	struct vigil_task *t, *pt;
 	bool thread = clone_flags & CLONE_THREAD, changed;
 	__u64 now, cgroup_id;
+	__u8 previous;
 
 	count(c, VIGIL_EV_FORK);
 	if (!cfg || !cfg->enabled)
@@ -123,9 +156,10 @@ int BPF_PROG(on_newtask, struct task_struct *p, __u64 clone_flags)
 	cgroup_id = task_cgroup_id(p);
 	if (cgroup_id != t->v.cgroup_id)
 		apply_cgroup(&t->v, cgroup_id);
+	previous = t->v.klass;
 	changed = verdict_resolve(&t->v, VIGIL_EV_FORK, now);
 	if (worth_telling(cfg, t, changed))
-		tell(p, t, VIGIL_EV_FORK, (changed ? VIGIL_EVF_CHANGED : 0) | (thread ? VIGIL_EVF_THREAD : 0));
+		tell(cfg, p, t, VIGIL_EV_FORK, (changed ? VIGIL_EVF_CHANGED : 0) | (thread ? VIGIL_EVF_THREAD : 0), previous);
 	return 0;
 }
 
@@ -192,7 +226,7 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 	if (t->v.truncated && c)
 		__sync_fetch_and_add(&c->truncated, 1);
 	if (worth_telling(cfg, t, changed || (t->v.flags & VIGIL_F_REFINE)))
-		tell(p, t, VIGIL_EV_EXEC, changed ? VIGIL_EVF_CHANGED : 0);
+		tell(cfg, p, t, VIGIL_EV_EXEC, changed ? VIGIL_EVF_CHANGED : 0, previous);
 	return 0;
 }
 
@@ -204,6 +238,7 @@ int BPF_PROG(on_rename, struct task_struct *p, const char *comm)
 	struct vigil_counters *c = counters_get();
 	struct vigil_scratch *s = scratch_get();
 	struct vigil_task *t;
+	__u8 previous;
 	bool changed;
 
 	count(c, VIGIL_EV_RENAME);
@@ -216,13 +251,14 @@ int BPF_PROG(on_rename, struct task_struct *p, const char *comm)
 	if (!t)
 		return 0;
 	decide_thread(s, &t->v, comm);
+	previous = t->v.klass;
 	changed = verdict_resolve(&t->v, VIGIL_EV_RENAME, now);
 	if (worth_telling(cfg, t, changed)) {
 		struct vigil_ev_task *ev = record_reserve(c, VIGIL_EV_RENAME, sizeof(*ev));
 		if (ev) {
 			task_record(ev, p, &t->v, VIGIL_EV_RENAME, changed ? VIGIL_EVF_CHANGED : 0);
 			bpf_probe_read_kernel_str(ev->comm, sizeof(ev->comm), comm);
-			bpf_ringbuf_submit(ev, 0);
+			bpf_ringbuf_submit(ev, submit_flags(cfg, may_wait(cfg, t, previous)));
 			remember_told(p, t);
 		}
 	}
@@ -253,7 +289,7 @@ int BPF_PROG(on_exit, struct task_struct *p)
 		}
 	}
 	if (worth_telling(cfg, t, reported))
-		tell(p, t, VIGIL_EV_EXIT, 0);
+		tell(cfg, p, t, VIGIL_EV_EXIT, 0, t->v.klass);
 	return 0;
 }
 
@@ -295,7 +331,7 @@ static __always_inline void tell_cgroup(struct cgroup *cgrp, const char *path, _
 		ev->path_len = len;
 		bpf_probe_read_kernel_str(ev->path, sizeof(ev->path), path + skip);
 	}
-	bpf_ringbuf_submit(ev, 0);
+	bpf_ringbuf_submit(ev, submit_flags(NULL, false));
 }
 
 SEC("tp_btf/cgroup_mkdir")
@@ -351,6 +387,7 @@ int BPF_PROG(on_cgroup_attach, struct cgroup *dst, const char *path, struct task
 	struct vigil_counters *c = counters_get();
 	struct task_struct *p;
 	struct vigil_task *t;
+	__u8 previous;
 	bool changed;
 
 	if (!is_v2(dst))
@@ -371,9 +408,10 @@ int BPF_PROG(on_cgroup_attach, struct cgroup *dst, const char *path, struct task
 	t = task_get(leader);
 	if (!t)
 		return 0;
+	previous = t->v.klass;
 	changed = move_to_cgroup(&t->v, id, now);
 	if (worth_telling(cfg, t, changed))
-		tell(leader, t, VIGIL_EV_CGROUP_ATTACH, changed ? VIGIL_EVF_CHANGED : 0);
+		tell(cfg, leader, t, VIGIL_EV_CGROUP_ATTACH, changed ? VIGIL_EVF_CHANGED : 0, previous);
 	return 0;
 }
 

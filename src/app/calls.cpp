@@ -67,6 +67,7 @@ wire::RecordingHeader recording_header(const RuleBook& book) {
 
 Reply Daemon::answer(const wire::Request& request, const edge::Peer&) {
   if (!classifier_) return Reply::error(ErrorCode::unavailable, "the daemon is still starting");
+  on_events_ready();  // what waits in the ring for a reason to wake has happened before the question
   if (std::get_if<wire::StatusCall>(&request)) return Reply::ok(wire::to_json(status()));
   if (std::get_if<wire::StatsCall>(&request)) return Reply::ok(wire::to_json(metrics()));
   if (const auto* explain = std::get_if<wire::ExplainCall>(&request)) return answer_explain(explain->pid);

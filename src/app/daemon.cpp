@@ -138,9 +138,10 @@ Result<void> Daemon::start_control() {
   if (!server) return fail(std::move(server).error().in("control socket"));
   control_ = std::move(*server);
   control_->on_subscribers_changed([this] {
-    if (classifier_)
-      classifier_->set_stream_all(control_->wanted(edge::ControlServer::Kind::event) ||
-                                  control_->wanted(edge::ControlServer::Kind::recorded));
+    if (!classifier_) return;
+    const bool all = control_->wanted(edge::ControlServer::Kind::event) || control_->wanted(edge::ControlServer::Kind::recorded);
+    classifier_->set_stream_all(all);
+    classifier_->set_prompt(all || control_->wanted(edge::ControlServer::Kind::verdict));
   });
   return {};
 }

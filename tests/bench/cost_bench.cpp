@@ -117,7 +117,7 @@ std::pair<double, double> build(const std::string& folder) {
 }
 
 void daemon_cpu(const std::string& scx_vigil, const std::string& load, const std::string& plain,
-                const std::string& news) {
+                const std::string& build_news, const std::string& prompt_news) {
   std::printf("CPU time of the daemon\n");
   constexpr int kSeconds = 10;
   const auto seconds = std::to_string(kSeconds);
@@ -126,11 +126,12 @@ void daemon_cpu(const std::string& scx_vigil, const std::string& load, const std
     std::vector<std::string> arguments;
     bool counted;  // per 1,000 execs, else as a share of a core
   };
-  for (const auto& run :
-       {Run{"storm of execs that are no news", {load, "storm", seconds, plain}, true},
-        Run{"storm of execs that each are news", {load, "storm", seconds, news}, true},
-        Run{"300 exec/s that are no news", {load, "rate", "300", seconds, plain}, false},
-        Run{"300 exec/s that each are news", {load, "rate", "300", seconds, news}, false}}) {
+  for (const auto& run : {Run{"storm, no news", {load, "storm", seconds, plain}, true},
+                          Run{"storm, each news that may wait", {load, "storm", seconds, build_news}, true},
+                          Run{"storm, each news that wakes it", {load, "storm", seconds, prompt_news}, true},
+                          Run{"300 exec/s, no news", {load, "rate", "300", seconds, plain}, false},
+                          Run{"300 exec/s, each news that may wait", {load, "rate", "300", seconds, build_news}, false},
+                          Run{"300 exec/s, each news that wakes it", {load, "rate", "300", seconds, prompt_news}, false}}) {
     Daemon daemon(scx_vigil);
     usleep(500'000);
     std::vector<double> figures;
@@ -158,7 +159,8 @@ int main(int argc, char** argv) {
   const std::string load = argv[1];
   const int rounds = argc > 4 ? std::max(2, std::atoi(argv[4])) : 100;
   Scratch scratch, project;
-  const auto plain = scratch.copy(load, "bench-plain"), news = scratch.copy(load, "cc1");
+  const auto plain = scratch.copy(load, "bench-plain"), build_news = scratch.copy(load, "cc1"),
+             prompt_news = scratch.copy(load, "pipewire");
   {
     auto classifier = must(Classifier::load({}));
     must(classifier.install_rules(wire::encode(compile(shipped_rules(argv[2])))));
@@ -166,8 +168,10 @@ int main(int argc, char** argv) {
     Reader reader(classifier, "");
     pairs("fork+exec+exit with 100 variables, no news", "us", 1000, classifier, rounds,
           [&] { return fork_exec(plain, plain, 60); });
-    pairs("fork+exec+exit with 100 variables, each exec and exit news", "us", 1000, classifier, rounds,
-          [&] { return fork_exec(plain, news, 60); });
+    pairs("the same, each exec and exit news that may wait", "us", 1000, classifier, rounds,
+          [&] { return fork_exec(plain, build_news, 60); });
+    pairs("the same, each exec and exit news that wakes the daemon", "us", 1000, classifier, rounds,
+          [&] { return fork_exec(plain, prompt_news, 60); });
     if (access("/usr/bin/make", X_OK) == 0 && access("/usr/bin/gcc", X_OK) == 0) {
       const auto folder = make_project(project);
       build(folder);
@@ -178,6 +182,6 @@ int main(int argc, char** argv) {
     }
     std::printf("records read meanwhile: %zu\n", static_cast<std::size_t>(reader.stop().records));
   }
-  daemon_cpu(argv[3], load, plain, news);
+  daemon_cpu(argv[3], load, plain, build_news, prompt_news);
   return 0;
 }

@@ -30,7 +30,7 @@ constexpr std::uint64_t kLife = 100'000'000;  // how long each lives: the daemon
 
 constexpr const char* kRules = R"([[rule]]
 name = "news"
-class = "batch"
+class = "latency"
 exe = "bench-news"
 
 [[rule]]

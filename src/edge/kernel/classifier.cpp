@@ -51,6 +51,7 @@ Result<Classifier> Classifier::load(const ClassifierOptions& options) {
   out.counters_map_ = std::move(*counters);
   out.config_ = out.config_map_.as<vigil_config>();
   out.counters_ = out.counters_map_.as<vigil_counters>();
+  out.config_->may_wait = options.may_wait;
   out.config_->own_tgid = static_cast<__u32>(getpid());
 
   out.batch_ = std::make_unique<Batch>();
@@ -227,6 +228,7 @@ bool Classifier::drain(std::size_t limit, const OnRecord& on_record) {
 }
 
 void Classifier::set_stream_all(bool on) { __atomic_store_n(&config_->stream_all, on ? 1U : 0U, __ATOMIC_RELAXED); }
+void Classifier::set_prompt(bool on) { __atomic_store_n(&config_->prompt, on ? 1U : 0U, __ATOMIC_RELAXED); }
 bool Classifier::stream_all() const { return config_->stream_all != 0; }
 
 Result<std::uint32_t> Classifier::assign(const vigil_assign& request) {

@@ -29,6 +29,8 @@ namespace vigil {
 struct ClassifierOptions {
   // Bytes of the ring; a power of two. Small ones are for tests that want losses.
   std::uint32_t ring_bytes = 1 << 20;
+  // A mask of classes whose news may wait: builds and helpers come and go by the thousand.
+  std::uint32_t may_wait = 1U << VIGIL_CLASS_REGULAR | 1U << VIGIL_CLASS_BATCH | 1U << VIGIL_CLASS_KWORKER;
 };
 
 class Classifier {
@@ -73,6 +75,9 @@ class Classifier {
   // Written by the kernel, read without a system call.
   const vigil_counters& counters() const { return *counters_; }
   void set_stream_all(bool on);
+  // While off, news of classes that nobody acts upon at once (ClassifierOptions::may_wait) stays in the ring until something
+  // else wakes the reader, or a quarter of it is full. So drain() before answering about what has happened.
+  void set_prompt(bool on);
   bool stream_all() const;
 
   // A decision for every thread of a process (pid 0) or for one. The number of threads changed; 0: it is gone.
