@@ -126,12 +126,13 @@ void daemon_cpu(const std::string& scx_vigil, const std::string& load, const std
     std::vector<std::string> arguments;
     bool counted;  // per 1,000 execs, else as a share of a core
   };
-  for (const auto& run : {Run{"storm, no news", {load, "storm", seconds, plain}, true},
-                          Run{"storm, each news that may wait", {load, "storm", seconds, build_news}, true},
-                          Run{"storm, each news that wakes it", {load, "storm", seconds, prompt_news}, true},
-                          Run{"300 exec/s, no news", {load, "rate", "300", seconds, plain}, false},
-                          Run{"300 exec/s, each news that may wait", {load, "rate", "300", seconds, build_news}, false},
-                          Run{"300 exec/s, each news that wakes it", {load, "rate", "300", seconds, prompt_news}, false}}) {
+  for (const auto& run :
+       {Run{"storm, no news", {load, "storm", seconds, plain}, true},
+        Run{"storm, each news that may wait", {load, "storm", seconds, build_news}, true},
+        Run{"storm, each news that wakes it", {load, "storm", seconds, prompt_news}, true},
+        Run{"300 exec/s, no news", {load, "rate", "300", seconds, plain}, false},
+        Run{"300 exec/s, each news that may wait", {load, "rate", "300", seconds, build_news}, false},
+        Run{"300 exec/s, each news that wakes it", {load, "rate", "300", seconds, prompt_news}, false}}) {
     Daemon daemon(scx_vigil);
     usleep(500'000);
     std::vector<double> figures;

@@ -8,7 +8,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 #include "abi.h"
 #include "base/unique_fd.hpp"
@@ -19,22 +18,6 @@ using namespace vigil;
 using namespace vigil::bench;
 
 namespace {
-
-// The counters of the daemon that was started last: reading them does not wake it, as a question over its
-// socket would.
-UniqueFd find_counters() {
-  UniqueFd found;
-  for (__u32 id = 0; bpf_map_get_next_id(id, &id) == 0;) {
-    UniqueFd fd(bpf_map_get_fd_by_id(id));
-    bpf_map_info info{};
-    __u32 size = sizeof(info);
-    if (fd && bpf_obj_get_info_by_fd(fd.get(), &info, &size) == 0 &&
-        std::strcmp(info.name, "counters") == 0 && info.value_size == sizeof(vigil_counters))
-      found = std::move(fd);
-  }
-  if (!found) fatal("the daemon's counters are not to be found among the kernel's BPF maps");
-  return found;
-}
 
 struct Counts {
   std::uint64_t seen = 0, reported = 0;
@@ -74,7 +57,7 @@ int main(int argc, char** argv) {
   Daemon daemon(argv[1]);
   sleep(3);
   print_memory("after the start", daemon.pid());
-  const auto counters = find_counters();
+  const auto counters = map_of(daemon.pid(), "counters");
   const auto counts = read_counts(counters);
   const auto switches = voluntary_switches(daemon.pid()), cpu = cpu_ns(daemon.pid());
   sleep(seconds);

@@ -181,6 +181,26 @@ void pin_to_cpu(int cpu) {
   if (sched_setaffinity(0, sizeof(set), &set) != 0) fatal("cannot pin to CPU " + std::to_string(cpu));
 }
 
+UniqueFd map_of(pid_t pid, const char* name) {
+  const auto folder = proc(pid, "fdinfo");
+  UniqueFd found;
+  DIR* entries = opendir(folder.c_str());
+  while (const dirent* entry = entries ? readdir(entries) : nullptr) {
+    std::ifstream in(folder + "/" + entry->d_name);
+    for (std::string line; !found && std::getline(in, line);) {
+      if (line.compare(0, 7, "map_id:") != 0) continue;
+      UniqueFd fd(bpf_map_get_fd_by_id(static_cast<__u32>(std::strtoul(line.c_str() + 7, nullptr, 10))));
+      bpf_map_info info{};
+      __u32 size = sizeof(info);
+      if (fd && bpf_obj_get_info_by_fd(fd.get(), &info, &size) == 0 && std::strcmp(info.name, name) == 0)
+        found = std::move(fd);
+    }
+  }
+  if (entries) closedir(entries);
+  if (!found) fatal(std::string("the daemon has no BPF map '") + name + "' open");
+  return found;
+}
+
 Daemon::Daemon(const std::string& program, const std::vector<std::string>& more) {
   std::vector<std::string> arguments = {program, "--mode", "observe", "--socket", socket()};
   arguments.insert(arguments.end(), more.begin(), more.end());

@@ -84,6 +84,9 @@ std::uint64_t kib_of(pid_t pid, const char* file, const char* field);
 
 void pin_to_cpu(int cpu);
 
+// A BPF map that a process has open, by name: reading it does not wake that process.
+UniqueFd map_of(pid_t pid, const char* name);
+
 // The real daemon, observing, on a socket of its own, silent.
 class Daemon {
  public:
