@@ -35,7 +35,8 @@ int follow(const Options& options, Client& client, const std::function<bool(cons
     if (!client.has_line()) std::fflush(stdout);
     switch (client.next(line, std::nullopt)) {
       case Client::Next::line:
-        if (!take(line)) return kFailed;
+        // A write that Ctrl-C interrupted is no failure.
+        if (!take(line)) return stop_requested() ? kDone : kFailed;
         break;
       case Client::Next::nothing:
         if (!reader_is_there()) return kDone;

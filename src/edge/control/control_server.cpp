@@ -100,7 +100,7 @@ struct ControlServer::Impl {
   }
 
   void reply(StreamServer::ClientId id, std::string_view line) {
-    if (server.send(id, line)) return;
+    if (server.pending(id) <= options.queue && server.send(id, line)) return;
     const auto found = clients.find(id);
     if (found == clients.end()) return;
     // An answer cannot be left out like a line of a stream; so the conversation ends.
@@ -129,13 +129,18 @@ struct ControlServer::Impl {
   }
 
   void offer(StreamServer::ClientId id, Client& client, std::string_view line) {
-    if ((client.lost == 0 || tell_lost(id, client)) && server.queue(id, line)) return;
+    if ((client.lost == 0 || tell_lost(id, client)) && queue(id, client, line)) return;
     ++client.lost;
     ++lost;
   }
 
+  bool queue(StreamServer::ClientId id, const Client& client, std::string_view line) {
+    const auto bound = client.stream == Stream::record ? options.recording_queue : options.queue;
+    return server.pending(id) + line.size() <= bound && server.queue(id, line);
+  }
+
   bool tell_lost(StreamServer::ClientId id, Client& client) {
-    if (!server.queue(id, lost_line(client.lost))) return false;
+    if (!queue(id, client, lost_line(client.lost))) return false;
     logger.warn("a client (pid {}) reads too slowly and lost {} lines", client.peer.pid, client.lost);
     client.lost = 0;
     return true;
@@ -160,18 +165,19 @@ Result<std::unique_ptr<ControlServer>> ControlServer::create(loop::Loop& loop, c
   const std::string too_long =
       wire::format_error({wire::ErrorCode::bad_request,
                           "the request is longer than " + std::to_string(wire::kMaxRequest) + " bytes"});
-  auto server =
-      StreamServer::create(loop, impl->listener.take(),
-                           {.clients = options.clients, .line = wire::kMaxRequest, .output = options.queue},
-                           {.connected =
-                                [raw](auto id, const auto& who, int fd) {
-                                  raw->connected(id, who, fd);
-                                  return true;
-                                },
-                            .line = [raw](auto id, auto line) { raw->answer(id, line); },
-                            .overlong = [raw, too_long](auto id) { raw->reply(id, too_long); },
-                            .drained = [raw](auto id) { raw->drained(id); },
-                            .closed = [raw](auto id) { raw->closed(id); }});
+  auto server = StreamServer::create(loop, impl->listener.take(),
+                                     {.clients = options.clients,
+                                      .line = wire::kMaxRequest,
+                                      .output = std::max(options.queue, options.recording_queue)},
+                                     {.connected =
+                                          [raw](auto id, const auto& who, int fd) {
+                                            raw->connected(id, who, fd);
+                                            return true;
+                                          },
+                                      .line = [raw](auto id, auto line) { raw->answer(id, line); },
+                                      .overlong = [raw, too_long](auto id) { raw->reply(id, too_long); },
+                                      .drained = [raw](auto id) { raw->drained(id); },
+                                      .closed = [raw](auto id) { raw->closed(id); }});
   if (!server) return fail(std::move(server).error().in("control socket"));
   impl->server = std::move(*server);
   return std::unique_ptr<ControlServer>(new ControlServer(std::move(impl)));

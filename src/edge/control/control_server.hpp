@@ -46,7 +46,10 @@ struct ControlOptions {
   std::optional<gid_t> group = {};  // may connect; nullopt: root alone
   bool group_may_change = true;
   std::size_t clients = 64;
-  std::size_t queue = 256 * 1024;  // bytes kept for a slow reader; at least what the largest answer needs
+  // Bytes kept for a client that reads slowly: its answers and lines, and the lines of a recording, which is
+  // worth nothing with holes in it. Taken only while they wait.
+  std::size_t queue = 1024 * 1024;
+  std::size_t recording_queue = 16 * 1024 * 1024;
 };
 
 class ControlServer {

@@ -183,6 +183,18 @@ TEST_CASE(
   CHECK(lost["count"] == world.server->lines_lost());
 }
 
+TEST_CASE("control: a recording is kept for its reader much longer than other streams") {
+  World world({.queue = 8192, .recording_queue = 4 * 1024 * 1024});
+  const auto recording = world.client();
+  world.say(recording, "{\"call\":\"record\"}\n");
+  const int total = 5000;
+  const std::string line(400, 'r');
+  for (int i = 0; i < total; ++i) world.server->publish(Kind::recorded, line);
+  CHECK(world.server->lines_lost() == 0);
+  const auto heard = world.hear(recording);
+  CHECK(std::count(heard.begin(), heard.end(), '\n') == total + 1);
+}
+
 TEST_CASE("control: a client that asks and asks without reading is let go") {
   World world({.queue = 4096});
   const auto client = world.client();
