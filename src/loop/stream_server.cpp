@@ -156,7 +156,8 @@ struct StreamServer::Impl {
     Client* client = find(id);
     if (client == nullptr || client->closing) return false;
     if (bytes.size() > limits.output || client->pending() > limits.output - bytes.size()) return false;
-    if (client->sent > 0) {
+    // Not each time: moving a long queue for each short line would cost more than the lines.
+    if (client->sent > client->output.size() / 2) {
       client->output.erase(0, client->sent);
       client->sent = 0;
     }
