@@ -207,7 +207,7 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 	filename = bprm->filename;
 	interp = bprm->interp;
 	if (filename != interp) {
-		match_flag(VIGIL_KFLAG_SCRIPT);
+		match_flag(&cfg->index[cfg->gen & 1], VIGIL_KFLAG_SCRIPT);
 		/* The chunk area is free again: the path may be long. */
 		long n = bpf_probe_read_kernel_str(s->buf, CHUNK, filename);
 		if (n > 1 && n <= CHUNK) {

@@ -52,7 +52,7 @@ static __always_inline struct vigil_scratch *scratch_get(void)
 }
 
 /* A script keeps its own name as comm while the executable is the interpreter, and is its second or third argument. */
-static __always_inline void gather_script(struct vigil_scratch *s, struct task_struct *p)
+static __always_inline void gather_script(const struct vigil_config *cfg, struct vigil_scratch *s, struct task_struct *p)
 {
 	char comm[VIGIL_COMM_LEN];
 	int n, i;
@@ -69,7 +69,7 @@ static __always_inline void gather_script(struct vigil_scratch *s, struct task_s
 				break;
 		}
 		if (same) {
-			match_flag(VIGIL_KFLAG_SCRIPT);
+			match_flag(&cfg->index[cfg->gen & 1], VIGIL_KFLAG_SCRIPT);
 			match_string(VIGIL_FIELD_SCRIPT, s->arg_off[n], s->arg_len[n]);
 			return;
 		}
@@ -167,7 +167,7 @@ static __always_inline bool decide_task(struct vigil_scratch *s, struct vigil_co
 	if (mm && !(p->flags & PF_KTHREAD)) {
 		gather_exe(s, mm->exe_file);
 		scan_strings(s, p, VIGIL_FIELD_ARG, mm->arg_start, mm->arg_end);
-		gather_script(s, p);
+		gather_script(cfg, s, p);
 		scan_strings(s, p, VIGIL_FIELD_ENV, mm->env_start, mm->env_end);
 	}
 	gather_comm(s, p->comm);
