@@ -261,7 +261,10 @@ void Daemon::perform(const Actions& actions) {
     } else if (const auto* lost = std::get_if<PublishLost>(&action)) {
       publish(edge::ControlServer::Kind::event, lost_line(monotonic_now(), *lost));
     } else if (const auto* announce = std::get_if<Announce>(&action)) {
-      kLog.info("{}", announce->text);  // one format: a flood of them is counted, not printed
+      if (announce->one_of_many)
+        kLog.info("{}", announce->text);  // one format for all of them: that is what the log counts by
+      else
+        kLog.message(log::Level::info, announce->text);
     }
   }
 }

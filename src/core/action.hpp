@@ -59,6 +59,7 @@ struct PublishLost {
 // A sentence for the journal.
 struct Announce {
   std::string text;
+  bool one_of_many = false;  // a flood of its like is counted instead of printed
 };
 
 using Action = std::variant<ReadProcess, AssignClass, Resync, PublishVerdict, PublishTask, PublishCgroup, PublishLost, Announce>;

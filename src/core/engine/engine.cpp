@@ -143,7 +143,7 @@ void Engine::announce(const TaskEvent& event, Actions& out) const {
   std::string text = "game started: " + printable(event.exe.empty() ? event.comm : event.exe) + " (pid " +
                      std::to_string(event.verdict.key.tgid);
   if (event.verdict.appid) text += ", Steam app " + std::to_string(event.verdict.appid);
-  out.emplace_back(Announce{text + ")"});
+  out.emplace_back(Announce{text + ")", true});
 }
 
 }  // namespace vigil
