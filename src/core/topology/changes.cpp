@@ -81,7 +81,7 @@ DeviceChanges diff(const Devices& before, const Devices& after) {
     }
   }
   for (const auto& gpu : before.gpus)
-    if (!find(after.gpus, gpu, address_of)) say.push_back("the GPU " + gpu.address + " is gone");
+    if (!find(after.gpus, gpu, address_of)) say.push_back((gpu.display_only ? "the display device " : "the GPU ") + gpu.address + " is gone");
   const auto name_of = [](const CxlMemory& memory) { return memory.name; };
   for (const auto& memory : after.cxl) {
     const auto* old = find(before.cxl, memory, name_of);

@@ -180,7 +180,8 @@ std::map<std::uint32_t, Policy> read_policies(Reader& reader, const CpuSet& onli
     const std::string folder = kCpuFolder + "cpufreq/policy" + std::to_string(n) + "/";
     const Policy policy = read_policy(reader, folder);
     CpuSet members;  // separated by spaces, not a cpulist
-    for (const auto part : split(reader.text(folder + "related_cpus").value_or(""), ' '))
+    const auto related = reader.text(folder + "related_cpus").value_or("");
+    for (const auto part : split(related, ' '))
       if (const auto cpu = parse_number<std::uint32_t>(part)) members.add(*cpu);
     if (members.empty() && n < kMaxCpus) members.add(n);
     for (const auto cpu : (members & online).to_vector()) out[cpu] = policy;
