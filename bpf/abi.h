@@ -443,8 +443,8 @@ struct vigil_sched_stats {
 	__u64 no_room;	     /* ... did not, because nobody less urgent ran */
 	__u64 yielded;	     /* a tick ended a lease because someone with an earlier deadline waited */
 	__u64 no_storage;    /* decisions without task storage: neutral values were used */
-	__u64 steered;	     /* gaming tasks sent to the V-Cache LLC */
-	__u64 spilled;	     /* gaming tasks that found no room there */
+	__u64 steered;	     /* wake-ups of games sent to an idle CPU of the V-Cache LLC */
+	__u64 spilled;	     /* ... that found none there */
 	__u64 class_runs[VIGIL_CLASS_COUNT]; /* switches by class */
 	__u64 class_ns[VIGIL_CLASS_COUNT];   /* run time by class */
 	__u64 wait[VIGIL_CLASS_COUNT][VIGIL_SCHED_WAIT_BUCKETS]; /* from wake-up to running */

@@ -21,8 +21,8 @@
  * No starvation. The time at which a queued task is due is never further ahead than wait_bound, and nobody who comes later
  * is put further back than a quarter of it; so every queued task becomes the earliest, whoever comes.
  *
- * CPU. A wake-up takes an idle CPU if there is one (the one before, a whole idle core, the same LLC, any) and goes there
- * without queueing. Otherwise, if it is prompt or urgent, it takes the place of something less urgent, unless somebody in
+ * CPU. A wake-up takes an idle CPU if there is one (the one before, a whole idle core, the same LLC, any; for a game first
+ * the LLC with stacked cache, where one LLC alone has it) and goes there without queueing. Otherwise, if it is prompt or urgent, it takes the place of something less urgent, unless somebody in
  * the queue has been due for long. Otherwise it is queued. A CPU that needs work takes the earliest of: its LLC's queue, its own queue (tasks that may run nowhere
  * else), the task it was running. If there is nothing it takes from other LLCs, and now and then it does so to even
  * out load.
@@ -46,9 +46,12 @@ char _license[] SEC("license") = "GPL";
 s32 BPF_STRUCT_OPS(vigil_select_cpu, struct task_struct *p, s32 prev_cpu, u64 wake_flags)
 {
 	struct vigil_sched_tunables *tun = tunables();
-	s32 cpu = pick_idle(p, prev_cpu, wake_flags);
+	s32 cpu;
 
-	if (cpu < 0 || !tun)
+	if (!tun)
+		return prev_cpu;
+	cpu = pick_idle(p, prev_cpu, wake_flags, tun->steer);
+	if (cpu < 0)
 		return prev_cpu;
 	dsq_insert(p, SCX_DSQ_LOCAL, (u64)tun->lease_us * 1000, 0);
 	count(direct);
@@ -132,6 +135,13 @@ static __always_inline s32 make_way(struct task_struct *p, struct vigil_sched_ta
 	/* Prompt by behaviour, not by class: what has just begun is left alone for a while. */
 	if (t->urgency == RUNS_BRISK)
 		begun_before -= (u64)tun->guard_us * 1000;
+	if (!pinned && vcache_llc != NO_LLC && tun->steer && t->klass == VIGIL_CLASS_GAMING && cpu->llc != vcache_llc) {
+		struct llc *vcache = llc_of(vcache_llc);
+		s32 target = vcache ? claim(vcache->background, p, t->urgency, now, begun_before) : -1;
+
+		if (target >= 0)
+			return target;
+	}
 	if (!pinned)
 		return pick_victim(p, t->urgency, llc, here, now, begun_before);
 	if (!gives_way(cpu, here, t->urgency, now, begun_before))
@@ -325,6 +335,8 @@ void BPF_STRUCT_OPS(vigil_running, struct task_struct *p)
 		cpu->asked = 0;
 	cpu->busy = 1;
 	show_urgency(cpu, here, llc, t->urgency);
+	if (vcache_llc != NO_LLC && t->klass == VIGIL_CLASS_GAMING)
+		llc->game_at = now;
 	if (t->klass < VIGIL_CLASS_COUNT) {
 		s->class_runs[t->klass]++;
 		if (t->woken_at) {

@@ -40,6 +40,7 @@ struct llc {
 	u64 clock;	/* virtual time, see policy/deadline.h */
 	u64 load;	/* sum of the shares of all that are runnable here */
 	u64 balance_at; /* when to compare with another LLC again */
+	u64 game_at;	/* when a game last began to run here */
 	u32 cpus;	/* online */
 	u32 id;
 	struct bpf_cpumask __kptr *mask; /* all its CPUs */
@@ -100,10 +101,13 @@ struct {
 	__uint(max_entries, 4096);
 } events SEC(".maps");
 
+#define NO_LLC 0xffff
+
 /* Set by the loader before the object is loaded. */
 const volatile u32 nr_llcs = 1;
 const volatile u32 nr_cpus = 1;
 const volatile bool smt;
+const volatile u32 vcache_llc = NO_LLC; /* the LLC with stacked cache, where there is one beside plain ones */
 
 u32 nr_online;
 

@@ -37,11 +37,54 @@ static __always_inline bool core_is_idle(s32 cpu)
 	return whole;
 }
 
+#define GAME_RECENT_NS 200000000ULL
+
+/*
+ * On a machine where one LLC has stacked cache: games go there while it has an idle CPU, and spill over when it has none; what
+ * is background keeps off it while a game runs there and another LLC has an idle CPU. Negative: no preference, or no room.
+ */
+static __always_inline s32 pick_steered(struct task_struct *p, struct cpu *home, s32 prev)
+{
+	struct vigil_task *task = task_of(p);
+	struct llc *vcache = llc_of(vcache_llc), *other;
+	s32 cpu = -1;
+	u32 i;
+
+	if (!task || !vcache)
+		return -1;
+	if (task->v.klass == VIGIL_CLASS_GAMING) {
+		if (home->llc == vcache_llc && scx_bpf_test_and_clear_cpu_idle(prev))
+			cpu = prev;
+		if (cpu < 0 && smt)
+			cpu = pick_idle_in(vcache, SCX_PICK_IDLE_CORE);
+		if (cpu < 0)
+			cpu = pick_idle_in(vcache, 0);
+		if (cpu >= 0)
+			count(steered);
+		else
+			count(spilled);
+		return cpu;
+	}
+	if (home->llc != vcache_llc || task->sched.urgency != RUNS_BACKGROUND || now_ns() - vcache->game_at > GAME_RECENT_NS)
+		return -1;
+	bpf_for(i, 0, nr_llcs) {
+		if (i == vcache_llc)
+			continue;
+		other = llc_of(i);
+		if (!other)
+			break;
+		cpu = pick_idle_in(other, 0);
+		if (cpu >= 0)
+			break;
+	}
+	return cpu;
+}
+
 /*
  * The CPU before, if its whole core is idle; a whole idle core of the LLC; the CPU before; any of the LLC; any at all.
  * What is not allowed everywhere takes the kernel's own choice, which looks at its mask. Negative: none.
  */
-static __always_inline s32 pick_idle(struct task_struct *p, s32 prev, u64 wake_flags)
+static __always_inline s32 pick_idle(struct task_struct *p, s32 prev, u64 wake_flags, bool steer)
 {
 	struct cpu *home = cpu_of(prev);
 	struct llc *llc = home ? llc_of(home->llc) : NULL;
@@ -51,6 +94,11 @@ static __always_inline s32 pick_idle(struct task_struct *p, s32 prev, u64 wake_f
 	if (p->nr_cpus_allowed < nr_online || !llc) {
 		cpu = scx_bpf_select_cpu_dfl(p, prev, wake_flags, &idle);
 		return idle ? cpu : -1;
+	}
+	if (vcache_llc != NO_LLC && steer) {
+		cpu = pick_steered(p, home, prev);
+		if (cpu >= 0)
+			return cpu;
 	}
 	if (smt) {
 		if (core_is_idle(prev) && scx_bpf_test_and_clear_cpu_idle(prev))

@@ -170,10 +170,17 @@ Result<Scheduler> Scheduler::load(const SchedOptions& options) {
   std::uint32_t cpus = static_cast<std::uint32_t>(possible);
   std::uint32_t llcs = 1;
   std::vector<std::uint32_t> cores;
+  // Games are steered to an LLC with stacked cache only where there is one, and others beside it.
+  constexpr std::uint32_t kNone = 0xffff;
+  std::uint32_t vcache = kNone;
+  bool several = false;
   for (const auto& cpu : options.topology.cpus) {
     cpus = std::max(cpus, cpu.id + 1);
     llcs = std::max(llcs, cpu.llc + 1);
     cores.push_back(cpu.core);
+    if (!cpu.vcache) continue;
+    several |= vcache != kNone && vcache != cpu.llc;
+    vcache = cpu.llc;
   }
   if (cpus > VIGIL_SCHED_MAX_CPUS || llcs > VIGIL_SCHED_MAX_LLCS)
     return fail("this machine has " + std::to_string(cpus) + " CPUs and " + std::to_string(llcs) +
@@ -195,6 +202,7 @@ Result<Scheduler> Scheduler::load(const SchedOptions& options) {
   };
   if (auto error = step(number("nr_cpus", cpus))) return fail(std::move(*error));
   if (auto error = step(number("nr_llcs", llcs))) return fail(std::move(*error));
+  if (auto error = step(number("vcache_llc", several || llcs == 1 ? kNone : vcache))) return fail(std::move(*error));
   if (auto error = step(set_constant(out.object_, "smt", &smt, sizeof(smt)))) return fail(std::move(*error));
   if (auto error = step(set_ops_field(out.object_, "name", out.name_.c_str(), out.name_.size() + 1)))
     return fail(std::move(*error));
