@@ -386,8 +386,14 @@ class World:
 
     def start_daemon(self, *options, environment=None):
         self.stop_daemon()
-        self.running = Daemon(self.program_path, self.folder, options, environment)
-        return self.running.wait_ready()
+        daemon = Daemon(self.program_path, self.folder, options, environment)
+        try:
+            daemon.wait_ready()
+        except Failure:
+            daemon.stop(signal.SIGKILL)
+            raise
+        self.running = daemon
+        return daemon
 
     def stop_daemon(self):
         running, self.running = self.running, None
