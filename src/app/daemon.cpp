@@ -234,7 +234,7 @@ void Daemon::check_losses() {
 void Daemon::perform(const Actions& actions) {
   for (const auto& action : actions) {
     if (const auto* read = std::get_if<ReadProcess>(&action)) {
-      ProcessFacts facts = procfs_.read(read->key, book_.wants_environment);
+      ProcessFacts facts = procfs_.read(read->key, {.environment = book_.wants_environment, .cgroup = book_.wants_cgroup});
       if (control_ && control_->wanted(edge::ControlServer::Kind::recorded))
         control_->publish(edge::ControlServer::Kind::recorded, wire::format_facts(monotonic_now(), facts));
       handle(facts);

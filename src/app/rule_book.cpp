@@ -22,7 +22,13 @@ Result<RuleBook> RuleBook::read(const std::vector<std::string>& folders) {
     book.daemon_decides = true;
     for (const auto& condition : book.rules.rules[i].conditions)
       for (const auto& pattern : condition.any)
-        if (pattern.field == classify::Field::env || pattern.field == classify::Field::env_value) book.wants_environment = true;
+        switch (pattern.field) {
+          case classify::Field::env:
+          case classify::Field::env_value: book.wants_environment = true; break;
+          case classify::Field::cgroup:
+          case classify::Field::cgroup_path: book.wants_cgroup = true; break;
+          default: break;
+        }
   }
   for (const auto& file : *files) book.files.push_back(file.path);
   return book;

@@ -19,9 +19,10 @@ struct RuleBook {
   classify::RuleSet rules;
   classify::CompiledRules compiled;
   std::vector<std::string> files;
-  // Some rules are the daemon's to decide (compiled.placement says which), and some of these ask for variables.
+  // Some rules are the daemon's to decide (compiled.placement says which); what these ask for beyond path and arguments.
   bool daemon_decides = false;
   bool wants_environment = false;
+  bool wants_cgroup = false;
 
   // Every mistake of every file in the Error, a line each.
   static Result<RuleBook> read(const std::vector<std::string>& folders);

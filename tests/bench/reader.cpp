@@ -34,7 +34,7 @@ struct Steps {
   void handle(const Event& event) {
     for (const auto& action : engine.step(event, monotonic_now())) {
       if (const auto* read = std::get_if<ReadProcess>(&action)) {
-        handle(procfs.read(read->key));
+        handle(procfs.read(read->key, {}));
       } else if (const auto* assign = std::get_if<AssignClass>(&action)) {
         vigil_assign request{};
         request.key.tgid = assign->key.tgid;

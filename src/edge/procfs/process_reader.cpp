@@ -18,8 +18,8 @@ constexpr std::size_t kMaxFile = 64 * 1024;
 // The kernel counts start times in USER_HZ here, which is 100 on every architecture we run on.
 constexpr std::uint64_t kTickNs = 10'000'000;
 
-std::optional<std::string> read_file(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+std::optional<std::string> read_file(int folder, const char* path) {
+  UniqueFd fd(::openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) return std::nullopt;
   std::string out;
   std::array<char, 4096> buffer;
@@ -30,6 +30,24 @@ std::optional<std::string> read_file(const std::string& path) {
     out.append(buffer.data(), static_cast<std::size_t>(n));
   }
   return out;
+}
+
+std::optional<std::string> read_file(const std::string& path) { return read_file(AT_FDCWD, path.c_str()); }
+
+// Field 22 of /proc/PID/stat. The name in parentheses may contain anything, also parentheses and spaces.
+std::optional<std::uint64_t> start_ticks(std::string_view stat) {
+  const auto end = stat.rfind(')');
+  if (end == std::string_view::npos || end + 2 > stat.size()) return std::nullopt;
+  const auto fields = split(stat.substr(end + 2), ' ');
+  if (fields.size() < 20) return std::nullopt;
+  return parse_number<std::uint64_t>(fields[19]);
+}
+
+// The unified hierarchy's line of /proc/PID/cgroup.
+std::string unified_path(std::string_view text) {
+  for (const auto line : split(text, '\n'))
+    if (line.starts_with("0::")) return std::string(line.substr(3));
+  return {};
 }
 
 }  // namespace
@@ -51,30 +69,29 @@ std::optional<ProcessReader::Identity> ProcessReader::identify(std::uint32_t pid
   if (out.key.tgid == 0) return std::nullopt;
   const auto stat = read_file(root_ + "/" + std::to_string(out.key.tgid) + "/stat");
   if (!stat) return std::nullopt;
-  // The name in parentheses may contain anything, also parentheses and spaces.
-  const auto end = stat->rfind(')');
-  if (end == std::string::npos) return std::nullopt;
-  const auto fields = split(std::string_view(*stat).substr(end + 2), ' ');
-  if (fields.size() < 20) return std::nullopt;
-  out.start_ticks = parse_number<std::uint64_t>(fields[19]).value_or(0);
+  const auto ticks = start_ticks(*stat);
+  if (!ticks) return std::nullopt;
+  out.start_ticks = *ticks;
   out.key.start_ns = out.start_ticks * kTickNs;
   return out;
 }
 
 std::string ProcessReader::cgroup_path(std::uint32_t pid) const {
   const auto text = read_file(root_ + "/" + std::to_string(pid) + "/cgroup");
-  if (!text) return {};
-  for (const auto line : split(*text, '\n'))
-    if (line.starts_with("0::")) return std::string(line.substr(3));
-  return {};
+  return text ? unified_path(*text) : std::string{};
 }
 
-ProcessFacts ProcessReader::read(const ProcKey& key, bool with_environment) const {
+ProcessFacts ProcessReader::read(const ProcKey& key, const Wanted& wanted) const {
   ProcessFacts facts;
   facts.key = key;
-  const auto base = root_ + "/" + std::to_string(key.tgid);
+  // The folder stays that of the process it was opened for: what is read through it is of nobody else.
+  const UniqueFd folder(::open((root_ + "/" + std::to_string(key.tgid)).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return facts;
+  const auto stat = read_file(folder.get(), "stat");
+  if (!stat || start_ticks(*stat) != key.start_ns / kTickNs) return facts;
+  facts.exists = true;
   std::array<char, PATH_MAX> link;
-  const auto n = ::readlink((base + "/exe").c_str(), link.data(), link.size());
+  const auto n = ::readlinkat(folder.get(), "exe", link.data(), link.size());
   if (n > 0) {
     facts.exe.assign(link.data(), static_cast<std::size_t>(n));
     // The file is gone (an update while it runs); the name is still what it was.
@@ -82,19 +99,16 @@ ProcessFacts ProcessReader::read(const ProcKey& key, bool with_environment) cons
       facts.exe.resize(facts.exe.size() - gone.size());
   }
   const auto strings = [&](const char* name, std::vector<std::string>& into) {
-    const auto text = read_file(base + name);
+    const auto text = read_file(folder.get(), name);
     if (!text || text->empty()) return;
     std::string_view rest = *text;
     if (rest.back() == '\0') rest.remove_suffix(1);
     for (const auto part : split(rest, '\0')) into.emplace_back(part);
   };
-  strings("/cmdline", facts.argv);
-  if (with_environment) strings("/environ", facts.env);
-  facts.cgroup_path = cgroup_path(key.tgid);
-  // Last, so that everything above was read from the process this confirms.
-  const auto identity = identify(key.tgid);
-  facts.exists = identity && identity->start_ticks == key.start_ns / kTickNs;
-  if (!facts.exists) facts = ProcessFacts{.key = key, .exists = false, .exe = {}, .argv = {}, .cgroup_path = {}, .env = {}};
+  strings("cmdline", facts.argv);
+  if (wanted.environment) strings("environ", facts.env);
+  if (wanted.cgroup)
+    if (const auto text = read_file(folder.get(), "cgroup")) facts.cgroup_path = unified_path(*text);
   return facts;
 }
 

@@ -16,9 +16,13 @@ class ProcessReader {
  public:
   explicit ProcessReader(std::string root = "/proc") : root_(std::move(root)) {}
 
-  // Path of the executable, arguments and, if wanted, environment (at most 64 KiB of each) and cgroup of this very process:
-  // if the pid is another's by now, it does not exist.
-  ProcessFacts read(const ProcKey& key, bool with_environment = false) const;
+  // What a rule asks for beyond the executable's path and the arguments.
+  struct Wanted {
+    bool environment = false;
+    bool cgroup = false;
+  };
+  // Of this very process (at most 64 KiB of each): if the pid is another's by now, it does not exist.
+  ProcessFacts read(const ProcKey& key, const Wanted& wanted) const;
 
   struct Identity {
     ProcKey key;
