@@ -66,8 +66,8 @@ wire::RecordingHeader recording_header(const RuleBook& book) {
 }  // namespace
 
 Reply Daemon::answer(const wire::Request& request, const edge::Peer&) {
-  if (!classifier_) return Reply::error(ErrorCode::unavailable, "the daemon is still starting");
-  on_events_ready();  // what waits in the ring for a reason to wake has happened before the question
+  if (!classifier_ && !connector_) return Reply::error(ErrorCode::unavailable, "the daemon is still starting");
+  if (classifier_) on_events_ready();  // what waits in the ring for a reason to wake has happened before the question
   if (std::get_if<wire::StatusCall>(&request)) return Reply::ok(wire::to_json(status()));
   if (std::get_if<wire::StatsCall>(&request)) return Reply::ok(wire::to_json(metrics()));
   if (const auto* explain = std::get_if<wire::ExplainCall>(&request)) return answer_explain(explain->pid);
@@ -77,6 +77,7 @@ Reply Daemon::answer(const wire::Request& request, const edge::Peer&) {
     return Reply::stream(watch->all ? edge::Stream::all : edge::Stream::verdicts,
                          {{"watching", watch->all ? "all" : "verdicts"}});
   if (std::get_if<wire::RecordCall>(&request)) {
+    if (!classifier_) return Reply::error(ErrorCode::unavailable, "only what the BPF programs tell can be recorded, and they do not run here");
     auto body = json::parse(wire::format_header(recording_header(book_)), nullptr, false);
     return Reply::stream(edge::Stream::record, {{"recording", 1}, {"header", body}});
   }
@@ -94,12 +95,12 @@ Reply Daemon::answer_explain(std::uint32_t pid) {
   report.comm = identity->comm;
   report.tasks = identity->threads;
   if (auto path = procfs_.cgroup_path(pid); !path.empty()) report.cgroup = std::move(path);
-  const auto raw = classifier_->verdict(pid);
-  if (!raw) {
+  const auto found = verdict_of(pid, identity->key.tgid);
+  if (!found) {
     // A task that nothing was ever decided about: it came in the instant between two looks, or has just left.
     return Reply::ok(wire::to_json(report));
   }
-  const TaskVerdict verdict = wire::decode_verdict(*raw);
+  const TaskVerdict& verdict = *found;
   report.klass = verdict.klass;
   report.truncated = verdict.truncated;
   report.event = std::string(cause_name(verdict.cause));
@@ -113,8 +114,9 @@ Reply Daemon::answer_explain(std::uint32_t pid) {
     report.level = std::string(level_name(verdict.level));
     if (const auto rule = book_.rule_name(decision->rule); !rule.empty()) report.rule = std::string(rule);
   }
-  if (verdict.level == Level::thread || verdict.level == Level::image) report.evidence = book_.evidence(verdict);
-  if (verdict.level == Level::cgroup) {
+  if (verdict.level == Level::thread || verdict.level == Level::image || (connector_ && verdict.level == Level::cgroup))
+    report.evidence = book_.evidence(verdict);
+  if (classifier_ && verdict.level == Level::cgroup) {
     if (const auto cgroup = classifier_->cgroup(verdict.cgroup.v))
       if (const auto name = book_.compiled.atom_name(cgroup->evidence); !name.empty()) report.evidence.emplace_back(name);
   }
@@ -124,18 +126,18 @@ Reply Daemon::answer_explain(std::uint32_t pid) {
 }
 
 Reply Daemon::answer_class(const wire::ClassCall& call) {
-  const auto raw = classifier_->verdict(call.pid);
   const auto identity = procfs_.identify(call.pid);
-  if (!raw || !identity) return Reply::error(ErrorCode::not_found, "there is no process " + std::to_string(call.pid));
+  const auto before = identity ? verdict_of(call.pid, identity->key.tgid) : std::nullopt;
+  if (!before) return Reply::error(ErrorCode::not_found, "there is no process " + std::to_string(call.pid));
   ClassRequest request;
-  request.key = ProcKey{raw->key.tgid, raw->key.start_ns};
+  request.key = before->key.start_ns ? before->key : identity->key;
   request.comm = identity->comm;
   request.clear = !call.klass;
   if (call.klass) request.klass = *call.klass;
   handle(request);
-  const auto now = classifier_->verdict(call.pid);
+  const auto now = verdict_of(call.pid, identity->key.tgid);
   if (!now) return Reply::error(ErrorCode::not_found, "process " + std::to_string(call.pid) + " has just ended");
-  const auto verdict = wire::decode_verdict(*now);
+  const auto& verdict = *now;
   PublishVerdict line;
   line.at_ns = monotonic_now();
   line.pid = line.tgid = verdict.key.tgid;
@@ -180,15 +182,18 @@ wire::StatusReport Daemon::status() {
   out.started_ns = started_ns_;
   out.ready_after_ns = ready_after_ns_;
   out.tuning = out.tuning_in_force = tuning_;
-  if (auto counts = classifier_->count_classes()) {
-    for (const auto klass : kWorkloadClasses) {
-      const auto i = static_cast<std::size_t>(klass);
-      out.classes.push_back({klass, counts->processes[i], counts->tasks[i]});
+  if (connector_) count_by_connector(out);
+  if (classifier_) {
+    if (auto counts = classifier_->count_classes()) {
+      for (const auto klass : kWorkloadClasses) {
+        const auto i = static_cast<std::size_t>(klass);
+        out.classes.push_back({klass, counts->processes[i], counts->tasks[i]});
+      }
     }
+    const auto& counters = classifier_->counters();
+    for (std::size_t i = VIGIL_EV_FORK; i <= VIGIL_EV_CGROUP_ATTACH; ++i)
+      out.events.push_back({std::string(kEventNames[i]), counters.seen[i], counters.reported[i], counters.lost[i]});
   }
-  const auto& counters = classifier_->counters();
-  for (std::size_t i = VIGIL_EV_FORK; i <= VIGIL_EV_CGROUP_ATTACH; ++i)
-    out.events.push_back({std::string(kEventNames[i]), counters.seen[i], counters.reported[i], counters.lost[i]});
   out.resyncs = engine_.losses().resyncs;
   out.ejections = ejections_;
   out.rules = book_.rules.rules.size();
@@ -199,6 +204,10 @@ wire::StatusReport Daemon::status() {
 
 wire::Metrics Daemon::metrics() {
   wire::Metrics out;
+  if (connector_) {
+    count_by_connector(out);
+    return out;
+  }
   const auto& counters = classifier_->counters();
   {
     auto seen = out.counter("events_seen", "Events that passed the kernel half.");

@@ -16,7 +16,9 @@
 #include "edge/kernel/classifier.hpp"
 #include "edge/kernel/scheduler.hpp"
 #include "edge/kernel/scx_probe.hpp"
+#include "edge/netlink/proc_connector.hpp"
 #include "edge/procfs/process_reader.hpp"
+#include "loop/loop.hpp"
 #include "wire/metrics.hpp"
 #include "wire/protocol.hpp"
 
@@ -49,6 +51,16 @@ std::optional<std::string> ask(const std::string& path, const std::string& reque
   return line;
 }
 
+int check_fallback() {
+  auto loop = loop::Loop::create();
+  if (auto connector = loop ? edge::ProcConnector::create(*loop, {}) : tl::unexpected<Error>(loop.error()); !connector) {
+    missing("proc connector", connector.error().message() + ", so no process can be classified at all");
+    return kNeither;
+  }
+  ok("proc connector", "processes are classified from netlink events, later than the kernel half would, and not scheduled");
+  return kObserve;
+}
+
 }  // namespace
 
 int run_check(const std::string& sysfs_root) {
@@ -61,14 +73,14 @@ int run_check(const std::string& sysfs_root) {
 
   auto classifier = Classifier::load({});
   if (!classifier) {
-    missing("classification", classifier.error().message() + ", so no process can be classified; Vigil needs Linux 6.12 or newer with "
-                              "CONFIG_DEBUG_INFO_BTF, CONFIG_BPF_SYSCALL and CONFIG_CGROUPS");
-    return kNeither;
+    missing("classification", classifier.error().message() + ", so the kernel half does not work; Vigil needs Linux 6.12 or newer with "
+                              "CONFIG_DEBUG_INFO_BTF, CONFIG_BPF_SYSCALL and CONFIG_CGROUPS for it");
+    return check_fallback();
   }
   ok("classification", "the BPF programs load");
   if (auto attached = classifier->attach(); !attached) {
-    missing("tracepoints", attached.error().message() + ", so no process can be classified");
-    return kNeither;
+    missing("tracepoints", attached.error().message() + ", so the kernel half does not work");
+    return check_fallback();
   }
   ok("tracepoints", "exec, fork, exit, rename and cgroup events arrive");
 

@@ -67,7 +67,7 @@ Result<void> Daemon::start() {
 
   // The socket first: a second daemon ends here, before it has touched anything.
   if (auto done = start_control(); !done) return done;
-  if (auto done = start_classifier(); !done) return done;
+  if (auto done = start_events(); !done) return done;
   if (auto done = start_machine(); !done) return done;
   if (auto done = start_scheduler(); !done) return done;
   if (auto done = start_signals(); !done) return done;
@@ -120,8 +120,10 @@ Result<void> Daemon::start_machine() {
 }
 
 std::vector<std::string> Daemon::degraded() const {
-  return machine_ ? machine_->degraded()
-                  : std::vector<std::string>{"The machine's shape could not be read: all CPUs are taken for one cache."};
+  auto out = machine_ ? machine_->degraded()
+                      : std::vector<std::string>{"The machine's shape could not be read: all CPUs are taken for one cache."};
+  if (connector_) out.push_back(why_connector_);
+  return out;
 }
 
 Result<void> Daemon::start_control() {
@@ -138,6 +140,7 @@ Result<void> Daemon::start_control() {
   if (!server) return fail(std::move(server).error().in("control socket"));
   control_ = std::move(*server);
   control_->on_subscribers_changed([this] {
+    if (connector_) connector_->set_stream_all(control_->wanted(edge::ControlServer::Kind::event));
     if (!classifier_) return;
     const bool all = control_->wanted(edge::ControlServer::Kind::event) || control_->wanted(edge::ControlServer::Kind::recorded);
     classifier_->set_stream_all(all);
@@ -234,11 +237,17 @@ void Daemon::check_losses() {
 void Daemon::perform(const Actions& actions) {
   for (const auto& action : actions) {
     if (const auto* read = std::get_if<ReadProcess>(&action)) {
-      ProcessFacts facts = procfs_.read(read->key, {.environment = book_.wants_environment, .cgroup = book_.wants_cgroup});
+      auto known = connector_ ? connector_->facts(read->key) : std::nullopt;
+      ProcessFacts facts = known ? std::move(*known)
+                                 : procfs_.read(read->key, {.environment = book_.wants_environment, .cgroup = book_.wants_cgroup});
       if (control_ && control_->wanted(edge::ControlServer::Kind::recorded))
         control_->publish(edge::ControlServer::Kind::recorded, wire::format_facts(monotonic_now(), facts));
       handle(facts);
     } else if (const auto* assign = std::get_if<AssignClass>(&action)) {
+      if (connector_) {
+        connector_->assign(assign->key, assign->level, assign->decision, assign->appid, assign->event_ns);
+        continue;
+      }
       vigil_assign request{};
       request.key.tgid = assign->key.tgid;
       request.key.start_ns = assign->key.start_ns;
@@ -274,6 +283,10 @@ void Daemon::publish(edge::ControlServer::Kind kind, const std::string& line) {
 }
 
 void Daemon::resync() {
+  if (connector_) {
+    handle(ResyncDone{connector_->snapshot()});
+    return;
+  }
   auto totals = classifier_->snapshot(
       false,
       [this](const vigil_snap_cgroup& record) {
@@ -300,13 +313,16 @@ Result<void> Daemon::reload_settings() {
   if (!fresh) return fail(std::move(fresh).error());
   auto book = RuleBook::read(fresh->rule_folders);
   if (!book) return fail(std::move(book).error());
-  if (auto done = classifier_->install_rules(wire::encode(book->compiled)); !done) return done;
-  const auto heirs = book->heirs_of(book_);
-  std::vector<vigil_decision> table(1);
-  table[0].rule = heirs.marks;
-  for (const auto& decision : heirs.decisions) table.push_back(wire::encode_decision(decision));
-  if (auto done = classifier_->install_heirs(table); !done) kLog.warn("{}: what was inherited is decided anew", done.error().message());
+  if (classifier_) {
+    if (auto done = classifier_->install_rules(wire::encode(book->compiled)); !done) return done;
+    const auto heirs = book->heirs_of(book_);
+    std::vector<vigil_decision> table(1);
+    table[0].rule = heirs.marks;
+    for (const auto& decision : heirs.decisions) table.push_back(wire::encode_decision(decision));
+    if (auto done = classifier_->install_heirs(table); !done) kLog.warn("{}: what was inherited is decided anew", done.error().message());
+  }
   book_ = std::move(*book);
+  if (connector_) connector_->rules_changed();
   options_.rule_folders = fresh->rule_folders;
   options_.scheduler = fresh->scheduler;
   options_.classes = fresh->classes;
@@ -315,6 +331,7 @@ Result<void> Daemon::reload_settings() {
   if (fresh->socket != options_.socket || fresh->socket_group != options_.socket_group || fresh->ring_bytes != options_.ring_bytes ||
       fresh->mode != options_.mode)
     kLog.warn("mode, socket, socket_group and ring_kib take effect at the next start");
+  if (fresh->events != options_.events) kLog.warn("events takes effect at the next start");
   return {};
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "app/machine/machine_watch.hpp"
+#include "app/observer/connector_source.hpp"
 #include "app/options.hpp"
 #include "app/rule_book.hpp"
 #include "app/settings.hpp"
@@ -49,6 +50,7 @@ class Daemon {
       : line_(std::move(line)), options_(std::move(options)), procfs_(options_.proc_root) {}
   Result<void> start();
   Result<void> start_classifier();
+  Result<void> start_events();
   Result<void> start_machine();
   Result<void> start_scheduler();
   Result<void> start_control();
@@ -82,6 +84,12 @@ class Daemon {
   wire::StatusReport status();
   wire::Metrics metrics();
 
+  // Without the kernel half, from the proc connector: daemon_observer.cpp.
+  Result<void> start_connector(const std::string& why);
+  std::optional<TaskVerdict> verdict_of(std::uint32_t pid, std::uint32_t tgid) const;
+  void count_by_connector(wire::StatusReport& out) const;
+  void count_by_connector(wire::Metrics& out) const;
+
   void publish(edge::ControlServer::Kind kind, const std::string& line);
 
   CommandLine line_;  // what a reload settles again
@@ -96,6 +104,8 @@ class Daemon {
   Engine engine_;
   Supervisor supervisor_;
   std::optional<Classifier> classifier_;
+  std::unique_ptr<ConnectorSource> connector_;  // in its place
+  std::string why_connector_;
   std::uint64_t lost_seen_ = 0;
   std::uint64_t lost_total_ = 0;
 

@@ -24,7 +24,10 @@ Result<void> Daemon::start_scheduler() {
     why_not_more_ = "observe mode was asked for";
     return {};
   }
-  try_attach("start");
+  if (classifier_)
+    try_attach("start");
+  else
+    why_not_more_ = why_connector_;
   if (options_.mode == RunMode::schedule && !(scheduler_ && scheduler_->is_attached()))
     return fail("the scheduler cannot be attached: " + why_not_more_);
   return {};
@@ -49,6 +52,7 @@ SchedTopology Daemon::sched_topology() {
 }
 
 void Daemon::try_attach(const char* occasion) {
+  if (!classifier_) return;  // why_not_more_ says so
   returns_at_ns_.reset();
   return_timer_.disarm();
   SchedOptions options;

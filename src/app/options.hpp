@@ -14,11 +14,15 @@
 
 namespace vigil::app {
 
+// Where process events come from: BPF where it can be used, else the proc connector; or one of them only.
+enum class EventSource { automatic, bpf, connector };
+
 enum class RunMode { automatic, schedule, observe };
 std::string_view to_string(RunMode mode);
 
 struct Options {
   RunMode mode = RunMode::automatic;
+  EventSource events = EventSource::automatic;
   std::vector<std::string> rule_folders;  // the built-in folder first
   std::string socket = "/run/vigil/control.sock";
   std::string socket_group;  // name or number; empty: root alone

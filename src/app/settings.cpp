@@ -65,6 +65,8 @@ Result<Options> settle(const CommandLine& line) {
   Options out;
   if (settings->mode) out.mode = parse_run_mode(*settings->mode).value_or(RunMode::automatic);
   if (line.mode) out.mode = *line.mode;
+  if (settings->events == "bpf") out.events = EventSource::bpf;
+  if (settings->events == "proc-connector") out.events = EventSource::connector;
   if (settings->log_level) out.log_level = log::parse_level(*settings->log_level).value_or(log::Level::info);
   if (line.log_level) out.log_level = *line.log_level;
   if (settings->socket) out.socket = *settings->socket;

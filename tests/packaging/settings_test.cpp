@@ -49,6 +49,7 @@ TEST_CASE("example settings: every setting shown is one, with a value that is al
   const auto settings = parse_settings({.path = "vigil.toml", .text = text});
   REQUIRE_MESSAGE(settings, (settings ? "" : to_string(settings.error())));
   CHECK(settings->mode == "auto");
+  CHECK(settings->events == "auto");
   CHECK(settings->socket_group == "vigil");
   CHECK(settings->ring_kib == 1024);
   CHECK(settings->scheduler.steer == true);

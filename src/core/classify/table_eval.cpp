@@ -27,6 +27,12 @@ class Evaluation {
     return std::move(out_);
   }
 
+  bool names_thread() && {
+    collect(Field::comm, std::string_view(facts_.comm).substr(0, kMaxComm), thread_);
+    return std::any_of(thread_.cands.begin(), thread_.cands.end(),
+                       [this](std::uint32_t at) { return tables_.rules[at].level == slot(Level::thread); });
+  }
+
  private:
   struct Seen {
     Signals signals{};
@@ -192,5 +198,11 @@ class Evaluation {
 }  // namespace
 
 TableVerdict evaluate(const Facts& facts, const CompiledRules& tables) { return Evaluation(facts, tables).run(); }
+
+bool names_thread(std::string_view comm, const CompiledRules& tables) {
+  Facts facts;
+  facts.comm = comm;
+  return Evaluation(facts, tables).names_thread();
+}
 
 }  // namespace vigil::classify

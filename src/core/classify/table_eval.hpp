@@ -19,4 +19,7 @@ struct TableVerdict {
 
 TableVerdict evaluate(const Facts& facts, const CompiledRules& tables);
 
+// Whether some rule on threads can hold for one of this name, whatever else is known of it.
+bool names_thread(std::string_view comm, const CompiledRules& tables);
+
 }  // namespace vigil::classify

@@ -12,6 +12,7 @@ namespace vigil::config {
 namespace {
 
 const std::vector<std::string> kModes = {"auto", "schedule", "observe"};
+const std::vector<std::string> kEvents = {"auto", "bpf", "proc-connector"};
 const std::vector<std::string> kLevels = {"trace", "debug", "info", "warn", "error", "off"};
 
 class SettingsParser {
@@ -22,6 +23,8 @@ class SettingsParser {
     for (const auto& [key, node] : table) {
       if (key == "mode") {
         out_.mode = one_of(node, "mode", kModes);
+      } else if (key == "events") {
+        out_.events = one_of(node, "events", kEvents);
       } else if (key == "log_level") {
         out_.log_level = one_of(node, "log_level", kLevels);
       } else if (key == "socket") {
@@ -44,7 +47,7 @@ class SettingsParser {
       } else if (key == "class") {
         section(node, "class", [&](const toml::key& name, const toml::node& value) { return klass(name, value); });
       } else {
-        reader_.unknown_key(key, {"mode", "log_level", "socket", "socket_group", "rules", "ring_kib", "scheduler", "class"});
+        reader_.unknown_key(key, {"mode", "events", "log_level", "socket", "socket_group", "rules", "ring_kib", "scheduler", "class"});
       }
     }
     sort_by_place(mistakes_);

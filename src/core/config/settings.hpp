@@ -30,6 +30,7 @@ struct SchedulerSettings {
 
 struct Settings {
   std::optional<std::string> mode;       // auto, schedule, observe
+  std::optional<std::string> events;     // auto, bpf, proc-connector
   std::optional<std::string> log_level;  // trace … off
   std::optional<std::string> socket;
   std::optional<std::string> socket_group;

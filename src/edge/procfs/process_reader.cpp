@@ -9,30 +9,11 @@
 
 #include "base/text.hpp"
 #include "base/unique_fd.hpp"
+#include "edge/procfs/proc_file.hpp"
 
 namespace vigil::edge {
 
 namespace {
-
-constexpr std::size_t kMaxFile = 64 * 1024;
-// The kernel counts start times in USER_HZ here, which is 100 on every architecture we run on.
-constexpr std::uint64_t kTickNs = 10'000'000;
-
-std::optional<std::string> read_file(int folder, const char* path) {
-  UniqueFd fd(::openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) return std::nullopt;
-  std::string out;
-  std::array<char, 4096> buffer;
-  while (out.size() < kMaxFile) {
-    const auto n = ::read(fd.get(), buffer.data(), buffer.size());
-    if (n < 0) return std::nullopt;
-    if (n == 0) break;
-    out.append(buffer.data(), static_cast<std::size_t>(n));
-  }
-  return out;
-}
-
-std::optional<std::string> read_file(const std::string& path) { return read_file(AT_FDCWD, path.c_str()); }
 
 // Field 22 of /proc/PID/stat. The name in parentheses may contain anything, also parentheses and spaces.
 std::optional<std::uint64_t> start_ticks(std::string_view stat) {
@@ -54,7 +35,7 @@ std::string unified_path(std::string_view text) {
 
 std::optional<ProcessReader::Identity> ProcessReader::identify(std::uint32_t pid) const {
   const auto base = root_ + "/" + std::to_string(pid);
-  const auto status = read_file(base + "/status");
+  const auto status = read_proc_file(base + "/status");
   if (!status) return std::nullopt;
   Identity out;
   for (const auto line : split(*status, '\n')) {
@@ -67,17 +48,17 @@ std::optional<ProcessReader::Identity> ProcessReader::identify(std::uint32_t pid
     if (name == "Threads") out.threads = parse_number<std::uint32_t>(value).value_or(0);
   }
   if (out.key.tgid == 0) return std::nullopt;
-  const auto stat = read_file(root_ + "/" + std::to_string(out.key.tgid) + "/stat");
+  const auto stat = read_proc_file(root_ + "/" + std::to_string(out.key.tgid) + "/stat");
   if (!stat) return std::nullopt;
   const auto ticks = start_ticks(*stat);
   if (!ticks) return std::nullopt;
   out.start_ticks = *ticks;
-  out.key.start_ns = out.start_ticks * kTickNs;
+  out.key.start_ns = out.start_ticks * kProcTickNs;
   return out;
 }
 
 std::string ProcessReader::cgroup_path(std::uint32_t pid) const {
-  const auto text = read_file(root_ + "/" + std::to_string(pid) + "/cgroup");
+  const auto text = read_proc_file(root_ + "/" + std::to_string(pid) + "/cgroup");
   return text ? unified_path(*text) : std::string{};
 }
 
@@ -87,8 +68,8 @@ ProcessFacts ProcessReader::read(const ProcKey& key, const Wanted& wanted) const
   // The folder stays that of the process it was opened for: what is read through it is of nobody else.
   const UniqueFd folder(::open((root_ + "/" + std::to_string(key.tgid)).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!folder) return facts;
-  const auto stat = read_file(folder.get(), "stat");
-  if (!stat || start_ticks(*stat) != key.start_ns / kTickNs) return facts;
+  const auto stat = read_proc_file(folder.get(), "stat");
+  if (!stat || start_ticks(*stat) != key.start_ns / kProcTickNs) return facts;
   facts.exists = true;
   std::array<char, PATH_MAX> link;
   const auto n = ::readlinkat(folder.get(), "exe", link.data(), link.size());
@@ -99,7 +80,7 @@ ProcessFacts ProcessReader::read(const ProcKey& key, const Wanted& wanted) const
       facts.exe.resize(facts.exe.size() - gone.size());
   }
   const auto strings = [&](const char* name, std::vector<std::string>& into) {
-    const auto text = read_file(folder.get(), name);
+    const auto text = read_proc_file(folder.get(), name);
     if (!text || text->empty()) return;
     std::string_view rest = *text;
     if (rest.back() == '\0') rest.remove_suffix(1);
@@ -108,7 +89,7 @@ ProcessFacts ProcessReader::read(const ProcKey& key, const Wanted& wanted) const
   strings("cmdline", facts.argv);
   if (wanted.environment) strings("environ", facts.env);
   if (wanted.cgroup)
-    if (const auto text = read_file(folder.get(), "cgroup")) facts.cgroup_path = unified_path(*text);
+    if (const auto text = read_proc_file(folder.get(), "cgroup")) facts.cgroup_path = unified_path(*text);
   return facts;
 }
 

@@ -18,6 +18,7 @@ TEST_CASE("settings: what can be set") {
   const auto settings = parse_settings({"vigil.toml", R"(
     mode = "observe"
     log_level = "debug"
+    events = "proc-connector"
     rules = ["/usr/share/vigil/rules.d", "/etc/vigil/rules.d"]
     socket_group = "vigil"
     ring_kib = 1024
@@ -30,6 +31,7 @@ TEST_CASE("settings: what can be set") {
   )", 0});
   REQUIRE(settings);
   CHECK(settings->mode == "observe");
+  CHECK(settings->events == "proc-connector");
   CHECK(settings->rules.size() == 2);
   CHECK(settings->ring_kib == 1024U);
   CHECK(settings->scheduler.lease_us == 10000U);
