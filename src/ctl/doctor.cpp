@@ -12,6 +12,8 @@
 #include <sstream>
 
 #include "base/text.hpp"
+#include "core/memory/pmu/sources.hpp"
+#include "edge/sysfs/sys_tree.hpp"
 
 namespace vigil::ctl {
 
@@ -75,6 +77,17 @@ std::string x3d_mode(const std::string& sys) {
   for (fs::directory_iterator it(drivers, error), end; !error && it != end; it.increment(error))
     if (auto mode = first_line(it->path().string() + "/amd_x3d_mode"); !mode.empty()) return mode;
   return {};
+}
+
+void look_for_memory_counters(const std::string& sys, const std::string& proc, MachineFacts& facts) {
+  const auto tree = SysTree::open(sys, proc);
+  if (!tree) return;
+  const auto topology = topology::read_topology(*tree);
+  const auto devices = topology::read_devices(*tree, topology);
+  const auto advice = memory::advise_on_pmu(*tree, devices, memory::find_pmu_sources(*tree, topology, devices));
+  if (!advice) return;
+  facts.no_memory_counters = advice->what;
+  facts.for_memory_counters = advice->todo;
 }
 
 using Level = Finding::Level;
@@ -197,6 +210,7 @@ MachineFacts read_machine(const std::string& sys, const std::string& proc) {
   facts.rt_runtime = first_line(proc + "/sys/kernel/sched_rt_runtime_us");
   facts.bpf_stats = first_line(proc + "/sys/kernel/bpf_stats_enabled") == "1";
   facts.programs = running_programs(proc);
+  look_for_memory_counters(sys, proc, facts);
   return facts;
 }
 
@@ -213,6 +227,8 @@ std::vector<Finding> examine(const MachineFacts& facts) {
       out.push_back({Level::advice, "running-scheduler",
                      "The scheduler " + program + " is running; it and Vigil cannot both be attached.",
                      "Stop one of them (often: sudo systemctl stop scx)."});
+  if (!facts.no_memory_counters.empty())
+    out.push_back({Level::advice, "no-memory-counters", facts.no_memory_counters, facts.for_memory_counters});
   if (!facts.is_root)
     out.push_back({Level::advice, "not-root",
                    "This was looked at without root, so some things could not be seen.",

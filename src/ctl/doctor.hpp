@@ -28,6 +28,9 @@ struct MachineFacts {
   std::string rt_runtime;      // kernel.sched_rt_runtime_us
   bool bpf_stats = false;      // kernel.bpf_stats_enabled
   std::vector<std::string> programs;  // names of running processes, each once
+  // Why memory traffic cannot be measured, and what to do; empty: it can be.
+  std::string no_memory_counters;
+  std::string for_memory_counters;
 };
 
 // Roots are parameters so that a captured tree can be looked at.

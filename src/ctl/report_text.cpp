@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
+#include "ctl/pmu_text.hpp"
 
 namespace vigil::ctl {
 
@@ -224,6 +225,7 @@ std::string status_text(const json& status, const Paint& paint) {
     item(out, paint, "ejected", paint.good("never"));
   }
   if (const auto classes = classes_text(status, paint); !classes.empty()) out += '\n' + classes;
+  if (const auto counters = memory_counters_text(status, paint); !counters.empty()) out += '\n' + counters;
   if (const auto& degraded = at(status, "degraded"); degraded.is_array() && !degraded.empty()) {
     out += '\n' + paint.warn("Not everything is available:") + '\n';
     for (const auto& sentence : degraded)
@@ -235,7 +237,8 @@ std::string status_text(const json& status, const Paint& paint) {
 std::string explain_text(const json& explained, const Paint& paint) {
   const auto klass = text_at(explained, "class"), kind = text_at(explained, "kind");
   std::string out = paint.bold(process_name(explained)) + " is " + paint.of_class(klass, klass) +
-                    (kind.empty() ? "" : " (" + kind + ")") + '\n';
+                    (kind.empty() ? "" : " (" + kind + ")") +
+                    (at(explained, "simulated") == true ? paint.bad("  [simulated memory counters]") : "") + '\n';
   const auto rule = text_at(explained, "rule");
   const bool by_person = text_at(explained, "source") == "user";
   if (by_person)

@@ -73,6 +73,10 @@ TEST_CASE("doctor: each thing that is missing is one finding") {
   CHECK(found_with([](auto& f) { f.rt_runtime = "-1"; }) == Ids{"rt-unlimited"});
   CHECK(found_with([](auto& f) { f.bpf_stats = true; }) == Ids{"bpf-stats"});
   CHECK(found_with([](auto& f) { f.is_root = false; }) == Ids{"not-root"});
+  CHECK(found_with([](auto& f) {
+          f.no_memory_counters = "No event source counts memory traffic.";
+          f.for_memory_counters = "Load one.";
+        }) == Ids{"no-memory-counters"});
   CHECK(found_with([](auto& f) { f.programs.push_back("ananicy-cpp"); }) == Ids{"running-ananicy-cpp"});
   CHECK(found_with([](auto& f) { f.programs.push_back("scx_loader"); }) == Ids{"running-scx_loader"});
   CHECK(found_with([](auto& f) { f.programs.push_back("scx_lavd"); }) == Ids{"running-scheduler"});

@@ -48,6 +48,8 @@ class PmuWatch {
   void start(std::uint64_t now);
   void stop();
   bool counting() const { return counting_; }
+  // There is something to read.
+  bool can_read() const { return counting_ && (options_.simulate || descriptors() > 0); }
 
   // `ran_ns`: run time of memory-bound tasks since the daemon's start. How long to wait before the next one, at least.
   std::chrono::nanoseconds sample(std::uint64_t now, std::uint64_t ran_ns);

@@ -32,8 +32,8 @@ std::string why_not_opened(const std::string& source, std::uint32_t cpu, int cod
       return where + " may not be counted on: it takes CAP_PERFMON and a kernel that is not locked down for confidentiality; everything "
                      "but measured bandwidth and latency works without";
     case EBUSY:
-      return where + " is held by another program, so it counts nothing for us; stop that one (perf, a monitoring agent), then it is tried again "
-                     "at the next memory-bound process";
+      return where + " is held by another program, so it counts nothing for us; stop that one (perf, a monitoring agent), then start the "
+                     "memory-bound programs anew";
     case ENODEV:
     case ENOENT:
     case ENXIO: return where + " is not there, or its CPU is off line";
