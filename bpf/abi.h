@@ -272,6 +272,7 @@ enum vigil_event {
 	VIGIL_EV_SNAPSHOT = 8, /* found by the iterator */
 	VIGIL_EV_ASSIGN = 9,   /* the daemon wrote a decision */
 	VIGIL_EV_SCHED = 10,   /* the scheduler started, stopped or was ejected */
+	VIGIL_EV_SAMPLE = 12,  /* memory-bound tasks have run: read the memory counters */
 	VIGIL_EV_COUNT = 16,
 };
 
@@ -479,5 +480,30 @@ struct vigil_sched_exit {
 };
 ABI_SIZE(struct vigil_sched_exit, 16 + 128 + 1024 + VIGIL_SCHED_DUMP_LEN);
 
+/* --- memory counters ------------------------------------------------------------------------------------ */
+
+/* SAMPLE */
+struct vigil_ev_sample {
+	struct vigil_ev_hdr hdr;
+	__u64 ran_ns; /* run time of memory-bound tasks, as in the map */
+};
+ABI_SIZE(struct vigil_ev_sample, 24);
+
+enum vigil_accountant {
+	VIGIL_ACCOUNTS_NOBODY = 0,    /* nothing is asked for */
+	VIGIL_ACCOUNTS_KERNEL = 1,    /* the kernel's own accounting: tracepoint sched_stat_runtime */
+	VIGIL_ACCOUNTS_SCHEDULER = 2, /* ours */
+};
+
+/* Map `sampling`, one element, mmapable. The first two are the daemon's to write. */
+struct vigil_sampling {
+	__u32 accountant; /* enum vigil_accountant */
+	__u32 pad;
+	__u64 interval_ns; /* between two requests, at least */
+	__u64 due_ns;	   /* not before this; moved on by whoever asks */
+	__u64 ran_ns;	   /* run time of memory-bound tasks so far */
+	__u64 asked;	   /* requests so far */
+};
+ABI_SIZE(struct vigil_sampling, 40);
 
 #endif

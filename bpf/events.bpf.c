@@ -14,6 +14,7 @@
  * Works on kernels without sched_ext.
  */
 #include "classify.bpf.h"
+#include "sampling.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -266,7 +266,7 @@ void BPF_STRUCT_OPS(vigil_dispatch, s32 here, struct task_struct *prev)
 		runs_on = true;
 		task = task_of(prev);
 		if (task) {
-			charge(&task->sched, llc, now);
+			charge(task, llc, now);
 			if (request_served(&task->sched))
 				renew(prev, task, llc, tun);
 			key_prev = due_of(&task->sched, llc, now, tun);
@@ -364,7 +364,7 @@ void BPF_STRUCT_OPS(vigil_stopping, struct task_struct *p, bool runnable)
 	cpu->busy = 0;
 	llc = llc_of(task->sched.llc);
 	if (llc)
-		charge(&task->sched, llc, now_ns());
+		charge(task, llc, now_ns());
 }
 
 /* The timer tick on a busy CPU: a lease ends early when the request is served and someone is due sooner. */
@@ -385,7 +385,7 @@ void BPF_STRUCT_OPS(vigil_tick, struct task_struct *p)
 	if (!llc)
 		return;
 	now = now_ns();
-	charge(t, llc, now);
+	charge(task, llc, now);
 	if (!request_served(t))
 		return;
 	renew(p, task, llc, tun);

@@ -6,6 +6,7 @@
 #define VIGIL_SCHED_ACCOUNT_BPF_H
 
 #include "sched_maps.bpf.h"
+#include "sampling.bpf.h"
 
 /* Takes class, nice value and behaviour over into what decisions use. */
 static __always_inline void refresh(struct task_struct *p, struct vigil_task *task, struct vigil_sched_tunables *tun)
@@ -88,8 +89,9 @@ static __always_inline bool request_served(struct vigil_sched_task *t)
 }
 
 /* Books what p ran since the last call. Only for the task that runs. */
-static __always_inline void charge(struct vigil_sched_task *t, struct llc *llc, u64 now)
+static __always_inline void charge(struct vigil_task *task, struct llc *llc, u64 now)
 {
+	struct vigil_sched_task *t = &task->sched;
 	u64 ran = now - t->since;
 	struct vigil_sched_stats *s;
 
@@ -102,6 +104,7 @@ static __always_inline void charge(struct vigil_sched_task *t, struct llc *llc, 
 	s = stats();
 	if (s && t->klass < VIGIL_CLASS_COUNT)
 		s->class_ns[t->klass] += ran;
+	sampling_ran(&task->v, ran, now, VIGIL_ACCOUNTS_SCHEDULER);
 }
 
 /* p's place on the clock of another LLC is what it was on that of its own. */

@@ -213,7 +213,7 @@ Result<Scheduler> Scheduler::load(const SchedOptions& options) {
     if (auto error = step(resize(out.object_, map, cpus))) return fail(std::move(*error));
   if (auto error = step(resize(out.object_, "sched_llcs", llcs))) return fail(std::move(*error));
   if (options.events)
-    for (const char* map : {"tasks", "events"})
+    for (const char* map : {"tasks", "events", "sampling"})
       if (auto error = step(out.object_.share_map(*options.events, map))) return fail(std::move(*error));
 
   if (auto error = step(out.object_.load())) return fail(std::move(*error));
