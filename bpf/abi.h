@@ -29,7 +29,7 @@
 #define VIGIL_PATH_LEN	  256	/* tail of a cgroup path in a record */
 #define VIGIL_MAX_RULES	  32768 /* both generations together */
 #define VIGIL_MAX_CANDS	  131072
-#define VIGIL_MAX_ATOMS	  131072
+#define VIGIL_MAX_ATOMS	  65536 /* of one generation */
 #define VIGIL_SIGNALS	  256	/* bits a task's evidence can have */
 #define VIGIL_SIGNAL_WORDS (VIGIL_SIGNALS / 64)
 
@@ -75,6 +75,7 @@ enum vigil_decision_flags {
 	VIGIL_F_BOUNDARY = 1 << 2, /* cuts ancestry off; without a class of its own the rest of the chain decides */
 	VIGIL_F_MEMORY = 1 << 3,   /* memory-bound: placement follows memory */
 	VIGIL_F_VCPU = 1 << 4,	   /* a thread that runs guest code */
+	VIGIL_F_STORM = 1 << 5,	   /* holds only while a storm (struct vigil_storm) lasts; never of a rule */
 };
 
 #define VIGIL_RULE_USER 0xffffffffU /* no rule: a person said so */
@@ -162,6 +163,7 @@ enum vigil_kernel_flag {
 	VIGIL_KFLAG_REALTIME = 5, /* SCHED_FIFO, SCHED_RR or SCHED_DEADLINE */
 	VIGIL_KFLAG_ANY = 6,	  /* every task */
 	VIGIL_KFLAG_SCRIPT = 7,	  /* a #! script: the executable is its interpreter */
+	VIGIL_KFLAG_STORM = 8,	  /* the root of an exec storm: becomes known while it runs */
 };
 
 /* FNV-1a over the bytes (for SUFFIX: last byte first), 64 bit. */
@@ -211,7 +213,7 @@ struct vigil_rule {
 ABI_SIZE(struct vigil_rule, 96);
 
 #define VIGIL_FILTER_BITS 4096
-#define VIGIL_HASH_BITS	  65536
+#define VIGIL_HASH_BITS	  262144
 #define VIGIL_ARGS_MAX	      64
 
 /* One generation's index, beside the atoms, cands and rules it refers to. */
@@ -229,7 +231,7 @@ struct vigil_index {
 	__u64 arg_tail[VIGIL_FILTER_BITS / 64];
 	__u64 hashes[VIGIL_HASH_BITS / 64]; /* VIGIL_HASH_SLOT of every atom: what is not here need not be looked up */
 };
-ABI_SIZE(struct vigil_index, 16 * 8 * 2 + 8 + 3 * 512 + 8192);
+ABI_SIZE(struct vigil_index, 16 * 8 * 2 + 8 + 3 * 512 + VIGIL_HASH_BITS / 8);
 
 /* Map `config`, one element, mmapable: written by the daemon, read by every program. */
 struct vigil_config {
@@ -239,6 +241,8 @@ struct vigil_config {
 	__u32 enabled;	  /* 0 until the rules are in */
 	__u32 prompt;	  /* someone watches: wake the reader for all that is told */
 	__u32 may_wait;	  /* mask of classes: what is told of them waits for the next wake-up, whatever causes it */
+	__u32 storm_execs; /* programs executed below a process in a second that make a storm; 0: never */
+	__u32 pad;
 	struct vigil_index index[2]; /* by gen & 1 */
 };
 
@@ -258,6 +262,24 @@ struct vigil_cgroup {
 };
 ABI_SIZE(struct vigil_cgroup, 56);
 
+/* Map `storms`, by the root's tgid: exec storms, the last ones that were. */
+#define VIGIL_MAX_STORMS 64
+#define VIGIL_STORM_HOLD_NS 3000000000ULL /* a storm is over when its rate has been gone for this long */
+struct vigil_storm {
+	__u64 begin_ns;
+	__u64 hot_ns;	 /* when it last had the rate */
+	__u64 second_ns; /* when the second that is being counted began */
+	__u64 execs;
+	__u64 forks;
+	__u64 hushed; /* changes of class that user space was not told of */
+	__u32 second_execs;
+	__u32 root;
+	__u32 gen;
+	__u32 pad;
+	struct vigil_decision decision; /* what its descendants inherit */
+};
+ABI_SIZE(struct vigil_storm, 72);
+
 /* --- events -------------------------------------------------------------------------------------------- */
 
 enum vigil_event {
@@ -272,6 +294,7 @@ enum vigil_event {
 	VIGIL_EV_SNAPSHOT = 8, /* found by the iterator */
 	VIGIL_EV_ASSIGN = 9,   /* the daemon wrote a decision */
 	VIGIL_EV_SCHED = 10,   /* the scheduler started, stopped or was ejected */
+	VIGIL_EV_STORM = 11,   /* a process has become the root of an exec storm, or the storm is over */
 	VIGIL_EV_SAMPLE = 12,  /* memory-bound tasks have run: read the memory counters */
 	VIGIL_EV_COUNT = 16,
 };
@@ -291,7 +314,7 @@ enum vigil_task_event_flags {
 	VIGIL_EVF_THREAD = 1 << 3, /* FORK: a new thread, not a process */
 };
 
-/* FORK, EXEC, EXIT, RENAME, CGROUP_ATTACH, SNAPSHOT */
+/* FORK, EXEC, EXIT, RENAME, CGROUP_ATTACH, SNAPSHOT, STORM */
 struct vigil_ev_task {
 	struct vigil_ev_hdr hdr;
 	__u32 ppid; /* tgid of the real parent */
@@ -346,7 +369,7 @@ struct vigil_snapshot {
 	__u32 force;	 /* decide even where the parent is not decided yet */
 	__u32 decided;	 /* out: tasks decided in this run */
 	__u32 deferred;	 /* out: tasks that wait for their parent */
-	__u32 tasks;	 /* out: all tasks seen */
+	__u32 tasks;	 /* out: all tasks seen; of calm_tasks: those that still belong to a storm */
 	__u32 classes[16]; /* out: processes by class */
 	__u32 threads[16]; /* out: threads by class */
 };

@@ -13,7 +13,7 @@
  * lives in task storage: losing a ring record loses no verdict, only the news of it, which counters->lost_gen makes up for.
  * Works on kernels without sched_ext.
  */
-#include "classify.bpf.h"
+#include "storm.bpf.h"
 #include "sampling.bpf.h"
 
 struct {
@@ -118,12 +118,61 @@ static __always_inline bool worth_telling(const struct vigil_config *cfg, const 
 	return (changed || cfg->stream_all) && t->v.key.tgid != cfg->own_tgid;
 }
 
+/* One more exec below each of its ancestors: is one of them the root of a storm now, or already? */
+static __always_inline void watch_for_storm(struct vigil_scratch *s, const struct vigil_config *cfg, struct task_struct *p,
+					    struct vigil_task *t, __u64 now)
+{
+	struct vigil_task *root = NULL, *below = NULL;
+	struct task_struct *a = p, *root_task = NULL;
+	struct vigil_storm *storm;
+	bool shaped = false;
+	__u8 before;
+
+	for (int i = 0; i < STORM_LEVELS; i++) {
+		struct vigil_task *at;
+
+		a = a->real_parent;
+		if (!a)
+			break;
+		a = a->group_leader;
+		if (!a || a->pid <= 1 || (a->flags & PF_KTHREAD))
+			break;
+		at = task_get(a);
+		if (!at || !storm_may_root(a, at))
+			break;
+		if (at->brood.storm && (storm = storm_of(cfg, &at->brood, now))) {
+			/* Started before the storm was noticed: from now on it belongs to it, with what it starts. */
+			t->brood.storm = storm->root;
+			if (below) {
+				below->brood.storm = storm->root;
+				if (below->v.level >= VIGIL_LEVEL_ANCESTRY && !below->v.decision[VIGIL_LEVEL_ANCESTRY].rule) {
+					below->v.decision[VIGIL_LEVEL_ANCESTRY] = storm->decision;
+					below->v.inherited_from = storm->root;
+					verdict_resolve(&below->v, VIGIL_EV_STORM, now);
+				}
+			}
+			return;
+		}
+		below = at;
+		if (storm_rate(cfg, a, &at->brood, now, &shaped) && shaped) {
+			root = at;
+			root_task = a;
+		}
+	}
+	if (!root || !root_task)
+		return;
+	before = root->v.klass;
+	if (storm_begin(s, cfg, root, now) && worth_telling(cfg, root, true))
+		tell(cfg, root_task, root, VIGIL_EV_STORM, VIGIL_EVF_CHANGED, before);
+}
+
 SEC("tp_btf/task_newtask")
 int BPF_PROG(on_newtask, struct task_struct *p, __u64 clone_flags)
 {
 	struct vigil_config *cfg = config_get();
 	struct task_struct *parent = bpf_get_current_task_btf();
 	struct vigil_counters *c = counters_get();
+	struct vigil_storm *storm;
 	struct vigil_task *t, *pt;
 	bool thread = clone_flags & CLONE_THREAD, changed;
 	__u64 now, cgroup_id;
@@ -137,8 +186,15 @@ int BPF_PROG(on_newtask, struct task_struct *p, __u64 clone_flags)
 		return 0;
 	now = bpf_ktime_get_ns();
 	pt = task_get(parent);
-	if (pt)
+	if (pt) {
 		__builtin_memcpy(&t->v, &pt->v, sizeof(t->v));
+		t->brood.storm = pt->brood.storm;
+		t->brood.image_rank = pt->brood.image_rank;
+		t->brood.boundary = pt->brood.boundary;
+	}
+	storm = storm_of(cfg, &t->brood, now);
+	if (storm && !thread)
+		__sync_fetch_and_add(&storm->forks, 1);
 	verdict_identify(&t->v, p);
 	t->v.cause = VIGIL_EV_FORK;
 	t->v.event_ns = t->v.decided_ns = now;
@@ -159,7 +215,7 @@ int BPF_PROG(on_newtask, struct task_struct *p, __u64 clone_flags)
 		apply_cgroup(&t->v, cgroup_id);
 	previous = t->v.klass;
 	changed = verdict_resolve(&t->v, VIGIL_EV_FORK, now);
-	if (worth_telling(cfg, t, changed))
+	if (worth_telling(cfg, t, changed) && !storm_hushes(cfg, storm, t, previous))
 		tell(cfg, p, t, VIGIL_EV_FORK, (changed ? VIGIL_EVF_CHANGED : 0) | (thread ? VIGIL_EVF_THREAD : 0), previous);
 	return 0;
 }
@@ -172,6 +228,7 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 	struct vigil_counters *c = counters_get();
 	struct vigil_scratch *s = scratch_get();
 	const char *filename, *interp;
+	struct vigil_storm *storm;
 	struct vigil_task *t;
 	struct mm_struct *mm;
 	__u8 previous;
@@ -193,6 +250,8 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 	} else if (t->v.level < VIGIL_LEVEL_CGROUP) {
 		__builtin_memset(&t->v.decision[VIGIL_LEVEL_ANCESTRY], 0, sizeof(struct vigil_decision));
 	}
+
+	storm = storm_before_exec(cfg, t, now);
 
 	cgroup_id = task_cgroup_id(p);
 	apply_cgroup(&t->v, cgroup_id);
@@ -218,6 +277,7 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 	}
 	gather_comm(s, p->comm);
 	decide_image(s, &t->v, cfg, previous);
+	note_image(s, t);
 
 	changed = verdict_resolve(&t->v, VIGIL_EV_EXEC, now);
 	if (s->refine)
@@ -226,8 +286,10 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 		t->v.inherited_from = 0;
 	if (t->v.truncated && c)
 		__sync_fetch_and_add(&c->truncated, 1);
-	if (worth_telling(cfg, t, changed || (t->v.flags & VIGIL_F_REFINE)))
+	if (worth_telling(cfg, t, changed || (t->v.flags & VIGIL_F_REFINE)) && !storm_hushes(cfg, storm, t, previous))
 		tell(cfg, p, t, VIGIL_EV_EXEC, changed ? VIGIL_EVF_CHANGED : 0, previous);
+	if (!storm && cfg->storm_execs)
+		watch_for_storm(s, cfg, p, t, now);
 	return 0;
 }
 

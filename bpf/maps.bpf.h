@@ -28,13 +28,16 @@ struct {
 	__type(value, struct vigil_counters);
 } counters SEC(".maps");
 
-struct {
+/* By generation, even and odd: what is no longer in force goes in one sweep. */
+struct atoms_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, VIGIL_MAX_ATOMS);
 	__type(key, struct vigil_atom_key);
 	__type(value, struct vigil_atom);
-} atoms SEC(".maps");
+};
+struct atoms_map atoms_even SEC(".maps");
+struct atoms_map atoms_odd SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -58,6 +61,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct vigil_rule);
 } rules SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, VIGIL_MAX_STORMS);
+	__type(key, __u32);
+	__type(value, struct vigil_storm);
+} storms SEC(".maps");
 
 static __always_inline struct vigil_config *config_get(void)
 {

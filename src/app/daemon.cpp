@@ -59,11 +59,12 @@ Result<void> Daemon::start() {
     kLog.warn("cannot talk to the service manager: {}", notifier.error().message());
   }
 
-  auto book = RuleBook::read(options_.rule_folders);
+  auto book = RuleBook::read(options_.rule_folders, options_.ananicy_folder);
   if (!book) return fail(book.error().message(), kConfigurationError);
   book_ = std::move(*book);
   engine_.set_refine(refine_by(book_));
   kLog.info("{} rules from {} files", book_.rules.rules.size(), book_.files.size());
+  tell_of_ananicy();
 
   // The socket first: a second daemon ends here, before it has touched anything.
   if (auto done = start_control(); !done) return done;
@@ -81,6 +82,10 @@ Result<void> Daemon::start_classifier() {
   classifier_.emplace(std::move(*classifier));
   if (auto done = classifier_->install_rules(wire::encode(book_.compiled)); !done) return done;
   if (auto done = classifier_->attach(); !done) return done;
+  if (classifier_) classifier_->set_storm(options_.storm_execs);
+  auto storms = StormWatch::create(*loop_, *classifier_, [this](std::span<const std::byte> record) { on_record(record); });
+  if (!storms) return fail(std::move(storms).error());
+  storms_ = std::move(*storms);
   classifier_->enable();
 
   auto watch = loop::Watch::create(*loop_, classifier_->events_fd(), loop::Ready{.readable = true},
@@ -218,6 +223,7 @@ void Daemon::on_record(std::span<const std::byte> record) {
   if (control_ && control_->wanted(edge::ControlServer::Kind::recorded))
     control_->publish(edge::ControlServer::Kind::recorded, wire::format_record(monotonic_now(), record));
   handle(*event);
+  if (header.kind == VIGIL_EV_STORM) storms_->storm_began();
 }
 
 void Daemon::handle(const Event& event) { perform(engine_.step(event, monotonic_now())); }
@@ -311,7 +317,7 @@ void Daemon::resync() {
 Result<void> Daemon::reload_settings() {
   auto fresh = settle(line_);
   if (!fresh) return fail(std::move(fresh).error());
-  auto book = RuleBook::read(fresh->rule_folders);
+  auto book = RuleBook::read(fresh->rule_folders, fresh->ananicy_folder);
   if (!book) return fail(std::move(book).error());
   if (classifier_) {
     if (auto done = classifier_->install_rules(wire::encode(book->compiled)); !done) return done;
@@ -324,6 +330,10 @@ Result<void> Daemon::reload_settings() {
   book_ = std::move(*book);
   if (connector_) connector_->rules_changed();
   options_.rule_folders = fresh->rule_folders;
+  options_.ananicy_folder = fresh->ananicy_folder;
+  options_.storm_execs = fresh->storm_execs;
+  if (classifier_) classifier_->set_storm(options_.storm_execs);
+  tell_of_ananicy();
   options_.scheduler = fresh->scheduler;
   options_.classes = fresh->classes;
   options_.log_level = fresh->log_level;
@@ -333,6 +343,15 @@ Result<void> Daemon::reload_settings() {
     kLog.warn("mode, socket, socket_group and ring_kib take effect at the next start");
   if (fresh->events != options_.events) kLog.warn("events takes effect at the next start");
   return {};
+}
+
+void Daemon::tell_of_ananicy() const {
+  constexpr std::size_t kShown = 5;
+  if (book_.ananicy_names)
+    kLog.info("{} program names of {} are known as evidence of last resort", book_.ananicy_names, options_.ananicy_folder);
+  const auto& mistakes = book_.ananicy_mistakes;
+  for (std::size_t i = 0; i < mistakes.size() && i < kShown; ++i) kLog.warn("passed over: {}", mistakes[i]);
+  if (mistakes.size() > kShown) kLog.warn("passed over: {} more lines of {}", mistakes.size() - kShown, options_.ananicy_folder);
 }
 
 void Daemon::watch_rule_folders() {

@@ -17,6 +17,7 @@
 #include "app/options.hpp"
 #include "app/rule_book.hpp"
 #include "app/settings.hpp"
+#include "app/storm_watch.hpp"
 #include "base/result.hpp"
 #include "core/engine/engine.hpp"
 #include "core/engine/supervisor.hpp"
@@ -64,6 +65,7 @@ class Daemon {
   void check_losses();
   void reload();
   void watch_rule_folders();
+  void tell_of_ananicy() const;
   void on_rules_changed();
   Result<void> reload_settings();
   std::string service_status() const;
@@ -108,6 +110,8 @@ class Daemon {
   std::string why_connector_;
   std::uint64_t lost_seen_ = 0;
   std::uint64_t lost_total_ = 0;
+
+  std::unique_ptr<StormWatch> storms_;
 
   std::unique_ptr<MachineWatch> machine_;
 

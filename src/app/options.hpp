@@ -24,6 +24,8 @@ struct Options {
   RunMode mode = RunMode::automatic;
   EventSource events = EventSource::automatic;
   std::vector<std::string> rule_folders;  // the built-in folder first
+  std::uint32_t storm_execs = 128;        // programs a second below one process that make a storm; 0: never
+  std::string ananicy_folder;             // evidence of last resort; empty: none
   std::string socket = "/run/vigil/control.sock";
   std::string socket_group;  // name or number; empty: root alone
   std::string sysfs_root = "/sys";

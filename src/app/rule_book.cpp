@@ -4,18 +4,20 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "core/config/ananicy.hpp"
 #include "core/config/rules.hpp"
 #include "edge/files/config_files.hpp"
 
 namespace vigil::app {
 
-Result<RuleBook> RuleBook::read(const std::vector<std::string>& folders) {
+Result<RuleBook> RuleBook::read(const std::vector<std::string>& folders, const std::string& ananicy_folder) {
   auto files = edge::read_rule_folders(folders);
   if (!files) return fail(std::move(files).error());
   auto rules = config::parse_rules(*files);
   if (!rules) return fail(config::to_string(rules.error()));
   RuleBook book;
   book.rules = std::move(*rules);
+  if (!ananicy_folder.empty()) book.add_ananicy(ananicy_folder);
   book.compiled = classify::compile(book.rules);
   for (std::size_t i = 0; i < book.rules.rules.size(); ++i) {
     if (book.compiled.placement[i].in_kernel) continue;
@@ -32,6 +34,18 @@ Result<RuleBook> RuleBook::read(const std::vector<std::string>& folders) {
   }
   for (const auto& file : *files) book.files.push_back(file.path);
   return book;
+}
+
+void RuleBook::add_ananicy(const std::string& folder) {
+  const auto found = edge::read_ananicy_folder(folder);
+  if (!found) {
+    ananicy_mistakes.push_back(found.error().message());
+    return;
+  }
+  if (found->empty()) return;
+  const auto imported = config::import_ananicy(*found, rules);
+  ananicy_names = imported.names;
+  for (const auto& mistake : imported.mistakes) ananicy_mistakes.push_back(mistake.to_string());
 }
 
 std::string_view RuleBook::rule_name(std::uint32_t rule) const {

@@ -24,8 +24,12 @@ struct RuleBook {
   bool wants_environment = false;
   bool wants_cgroup = false;
 
-  // Every mistake of every file in the Error, a line each.
-  static Result<RuleBook> read(const std::vector<std::string>& folders);
+  // What was taken over from ananicy's rules, and what of them was passed over ("FILE:LINE: why").
+  std::size_t ananicy_names = 0;
+  std::vector<std::string> ananicy_mistakes;
+
+  // Every mistake of every file in the Error, a line each. Mistakes in ananicy's files are none: they are noted.
+  static Result<RuleBook> read(const std::vector<std::string>& folders, const std::string& ananicy_folder = {});
 
   // "games:proton-env"; "user" for a person's word; empty for none.
   std::string_view rule_name(std::uint32_t rule) const;
@@ -39,6 +43,9 @@ struct RuleBook {
   Heirs heirs_of(const RuleBook& before) const;
   // What a verdict rests on, for people.
   std::vector<std::string> evidence(const TaskVerdict& verdict) const;
+
+ private:
+  void add_ananicy(const std::string& folder);
 };
 
 }  // namespace vigil::app

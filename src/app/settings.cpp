@@ -80,6 +80,12 @@ Result<Options> settle(const CommandLine& line) {
   out.rule_folders = !line.rules.empty()        ? line.rules
                      : !settings->rules.empty() ? settings->rules
                                                 : std::vector<std::string>{builtin_rules_folder(), "/etc/vigil/rules.d"};
+  if (settings->storm_execs) out.storm_execs = *settings->storm_execs;
+  // Rules that were named on the command line are all there are.
+  if (settings->ananicy)
+    out.ananicy_folder = *settings->ananicy;
+  else if (line.rules.empty())
+    out.ananicy_folder = "/etc/ananicy.d";
   if (line.sysfs_root) out.sysfs_root = *line.sysfs_root;
   if (line.proc_root) out.proc_root = *line.proc_root;
   out.stats_seconds = line.stats_seconds;

@@ -37,6 +37,14 @@ json to_json(const StatusReport& report) {
                          {"ops", each.ops},
                          {"reason", each.reason},
                          {"message", text_or_null(each.message)}});
+  json storms = json::array();
+  for (const auto& each : report.storms)
+    storms.push_back({{"pid", each.pid},
+                      {"execs", each.execs},
+                      {"forks", each.forks},
+                      {"hushed", each.hushed},
+                      {"began_ns", each.began_ns},
+                      {"over", each.over}});
   json profile = nullptr;
   if (report.profile) profile = {{"name", report.profile->name}, {"why", report.profile->why}};
   return {{"version", report.version},
@@ -53,6 +61,7 @@ json to_json(const StatusReport& report) {
           {"classes", std::move(classes)},
           {"events", std::move(events)},
           {"lost", lost},
+          {"storms", std::move(storms)},
           {"resyncs", report.resyncs},
           {"ejections", std::move(ejections)},
           {"profile", std::move(profile)},

@@ -2,6 +2,7 @@
 """20,000 execs beside a fork storm: whoever survives has the right class, also when the ring is far too small for the news."""
 
 import os
+import pathlib
 import signal
 import subprocess
 
@@ -47,6 +48,13 @@ class Storm:
         self.process.wait()
 
 
+def daemon_without_governor(world, *options):
+    """These storms are about news: of a storm that is known for one there would be none."""
+    config = world.folder / "no-governor.toml"
+    config.write_text("storm_execs = 0\n")
+    return world.start_daemon("--config", config, *options)
+
+
 def storms(world):
     words = []
     for environment, program, _ in IMAGES:
@@ -72,7 +80,7 @@ def rain(world):
 
 @suite.case("20,000 execs beside a fork storm: every survivor has the right class")
 def storm(world):
-    daemon = world.daemon()
+    daemon = daemon_without_governor(world)
     before = daemon.status()["events"]
     both, executed, forked = rain(world)
     look_at(daemon, executed, forked)
@@ -86,7 +94,7 @@ def storm(world):
 
 @suite.case("the same with someone watching every event: the watcher hears of each survivor's exec, or of a loss")
 def watched(world):
-    daemon = world.daemon()
+    daemon = daemon_without_governor(world)
     stream = daemon.watch()
     both, executed, forked = rain(world)
     look_at(daemon, executed, forked)
@@ -106,7 +114,7 @@ def watched(world):
 
 @suite.case("a ring of 4 KiB loses records: told, resynchronised, and every survivor has the right class")
 def losses(world):
-    daemon = world.start_daemon("--ring-bytes", "4096")
+    daemon = daemon_without_governor(world, "--ring-bytes", "4096")
     try:
         stream = daemon.watch(everything=True)
         # Stopped meanwhile, so that the ring overflows however fast the machine is.
@@ -138,6 +146,46 @@ def losses(world):
         left = status["classes"]["gaming"]["processes"] - len(games) + 1
         eventually("status forgets the games that ended",
                    lambda: daemon.status()["classes"]["gaming"]["processes"] <= left)
+    finally:
+        world.stop_daemon()
+
+
+EXTRA = """
+[[rule]]
+name = "turn"
+class = "ai"
+program = "never-started-{turn}"
+[[rule]]
+name = "helper"
+class = "{klass}"
+program = "reload-marker"
+"""
+
+
+@suite.case("the rules are reloaded ten times meanwhile: nothing is lost, every survivor has the right class by the rules in force")
+def reloaded(world):
+    folder = world.rules(EXTRA.format(turn=0, klass="ai"), "turns")
+    built_in = pathlib.Path(__file__).parents[2] / "tools" / "rules.d"
+    daemon = daemon_without_governor(world, "--rules", built_in, "--rules", folder)
+    try:
+        marker = world.start("reload-marker")
+        both = storms(world)
+        for turn in range(1, 11):
+            # Ten lines of a kind are as many as the log lets through.
+            (folder / "turns.toml").write_text(EXTRA.format(turn=turn, klass=("ai", "vm")[turn % 2]))
+            said = len(daemon.log)
+            if turn < 10:
+                daemon.process.send_signal(signal.SIGHUP)
+                daemon.wait_log("reloaded in", said)
+            klass = ("ai", "vm")[turn % 2]
+            if turn == 10:
+                eventually("the changed file is taken up", lambda klass=klass: daemon.explain(marker.pid)["class"] == klass)
+            matches(daemon.explain(marker.pid), klass=klass, rule="turns:helper")
+        executed, forked = both[0].survivors(), both[1].survivors()
+        look_at(daemon, executed, forked)
+        check(daemon.status()["lost"] == 0 or daemon.status()["resyncs"] > 0, f"lost for good: {daemon.status()['events']}")
+        for one in both:
+            one.end()
     finally:
         world.stop_daemon()
 

@@ -36,6 +36,8 @@ struct Settings {
   std::optional<std::string> socket_group;
   std::vector<std::string> rules;        // folders, the built-in one first; empty: the defaults
   std::optional<std::uint32_t> ring_kib;
+  std::optional<std::uint32_t> storm_execs;  // programs a second below one process that make a storm; 0: never
+  std::optional<std::string> ananicy;    // folder of ananicy's rules; "": none
   SchedulerSettings scheduler;
   std::array<ClassSettings, kWorkloadClassCount> classes;
 };

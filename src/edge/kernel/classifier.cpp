@@ -17,8 +17,9 @@ namespace {
 
 constexpr std::array kPrograms = {"on_newtask", "on_exec", "on_rename", "on_exit", "on_cgroup_mkdir", "on_cgroup_rmdir",
                                   "on_cgroup_attach"};
-constexpr std::array kSharedMaps = {"tasks", "events", "config", "counters", "atoms", "cgroups", "cands", "rules"};
+constexpr std::array kSharedMaps = {"tasks", "events", "config", "counters", "atoms_even", "atoms_odd", "cgroups", "cands", "rules", "storms"};
 constexpr std::uint32_t kHalf = VIGIL_MAX_RULES / 2;
+constexpr std::array kAtomMaps = {"atoms_even", "atoms_odd"};  // by generation
 constexpr std::uint32_t kCandHalf = VIGIL_MAX_CANDS / 2;
 
 }  // namespace
@@ -70,9 +71,12 @@ Result<Classifier> Classifier::load(const ClassifierOptions& options) {
 }
 
 Result<void> Classifier::install_rules(const wire::RuleTables& tables) {
-  if (tables.rules.size() > kHalf || tables.cands.size() > kCandHalf)
-    return fail("too many rules for the kernel tables: " + std::to_string(tables.rules.size()) + ", at most " +
-                std::to_string(kHalf));
+  const auto too_many = [](const char* what, std::size_t have, std::size_t most) {
+    return fail("the rules do not fit the kernel tables: " + std::to_string(have) + " " + what + ", at most " + std::to_string(most));
+  };
+  if (tables.rules.size() > kHalf) return too_many("rows", tables.rules.size(), kHalf);
+  if (tables.cands.size() > kCandHalf) return too_many("places where a rule is tried", tables.cands.size(), kCandHalf);
+  if (tables.atoms.size() > VIGIL_MAX_ATOMS) return too_many("names", tables.atoms.size(), VIGIL_MAX_ATOMS);
   const std::uint32_t next = generation_ + 1;
   const std::uint32_t rule_base = (next & 1) * kHalf, cand_base = (next & 1) * kCandHalf;
 
@@ -108,7 +112,7 @@ Result<void> Classifier::install_rules(const wire::RuleTables& tables) {
     atoms[i] = tables.atoms[i].second;
     atoms[i].cand_first += cand_base;
   }
-  if (auto done = update(events_.map_fd("atoms"), atom_keys, atoms, "rule atoms"); !done) return done;
+  if (auto done = update(events_.map_fd(kAtomMaps[next & 1]), atom_keys, atoms, "rule atoms"); !done) return done;
 
   config_->index[next & 1] = tables.index;
   __atomic_store_n(&config_->gen, next, __ATOMIC_RELEASE);
@@ -126,15 +130,23 @@ Result<void> Classifier::install_heirs(std::span<const vigil_decision> heirs) {
 
 void Classifier::forget_generation(std::uint32_t generation) {
   if (generation == 0) return;
-  const int fd = events_.map_fd("atoms");
-  std::vector<vigil_atom_key> old;
-  vigil_atom_key key{};
-  const void* at = nullptr;
-  while (bpf_map_get_next_key(fd, at, &key) == 0) {
-    if (key.gen == generation) old.push_back(key);
-    at = &key;
+  const int fd = events_.map_fd(kAtomMaps[generation & 1]);
+  // In portions: a table of all of them would be the largest thing the daemon ever has.
+  constexpr __u32 kPortion = 1024;
+  std::vector<vigil_atom_key> keys(kPortion);
+  std::vector<vigil_atom> values(kPortion);
+  for (__u32 cursor = 0, first = 1;; first = 0) {
+    __u32 count = kPortion, next = 0;
+    LIBBPF_OPTS(bpf_map_batch_opts, options);
+    const int error = bpf_map_lookup_and_delete_batch(fd, first ? nullptr : &cursor, &next, keys.data(), values.data(), &count, &options);
+    if (error == -ENOENT) return;
+    if (error < 0) break;
+    cursor = next;
   }
-  for (const auto& dead : old) bpf_map_delete_elem(fd, &dead);
+  // Kernels without batches.
+  vigil_atom_key key{};
+  while (bpf_map_get_next_key(fd, nullptr, &key) == 0)
+    if (bpf_map_delete_elem(fd, &key) < 0) return;
 }
 
 Result<void> Classifier::attach() {
@@ -203,6 +215,35 @@ Result<Classifier::SnapshotTotals> Classifier::snapshot(bool all, const OnCgroup
     break;
   }
   return totals;
+}
+
+void Classifier::set_storm(std::uint32_t execs) { __atomic_store_n(&config_->storm_execs, execs, __ATOMIC_RELAXED); }
+
+Result<std::uint32_t> Classifier::calm(const OnRecord& on_task) {
+  BpfLink link(bpf_program__attach_iter(snapshot_.program("calm_tasks"), nullptr));
+  if (!link) return fail_system("attach the task iterator");
+  const __u32 zero = 0;
+  const int request_fd = snapshot_.map_fd("snapshot");
+  vigil_snapshot request{};
+  if (bpf_map_update_elem(request_fd, &zero, &request, BPF_ANY) < 0) return fail_system("look for storms that are over");
+  auto bytes = read_iterator(bpf_link__fd(link.get()));
+  if (!bytes) return fail(std::move(bytes).error().in("tasks"));
+  if (bpf_map_lookup_elem(request_fd, &zero, &request) < 0) return fail_system("look for storms that are over");
+  for (std::size_t at = 0; at + sizeof(vigil_ev_task) <= bytes->size(); at += sizeof(vigil_ev_task))
+    on_task({reinterpret_cast<const std::byte*>(bytes->data()) + at, sizeof(vigil_ev_task)});
+  return request.tasks;
+}
+
+std::vector<vigil_storm> Classifier::storms() const {
+  const int fd = events_.map_fd("storms");
+  std::vector<vigil_storm> out;
+  __u32 key = 0, next = 0;
+  for (const __u32* at = nullptr; out.size() < VIGIL_MAX_STORMS && bpf_map_get_next_key(fd, at, &next) == 0; at = &key) {
+    key = next;
+    vigil_storm storm{};
+    if (bpf_map_lookup_elem(fd, &key, &storm) == 0) out.push_back(storm);
+  }
+  return out;
 }
 
 Result<Classifier::ClassCounts> Classifier::count_classes() {
