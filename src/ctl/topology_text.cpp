@@ -19,31 +19,69 @@ std::size_t width(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
-// Breaks at spaces, and in long lists behind commas; following lines are indented.
-void add_wrapped(std::string& out, const std::string& first, const std::string& indent, std::string_view text) {
-  std::string line = first;
-  bool fresh = true;
-  while (!text.empty()) {
-    std::size_t end = text.find_first_of(" ,");
-    if (end != std::string_view::npos && text[end] == ',') ++end;
-    std::string_view word = text.substr(0, end);
-    if (!fresh && width(line) + width(word) > kColumns) {
-      while (line.ends_with(' ')) line.pop_back();
-      out += line + '\n';
-      line = indent;
-      fresh = true;
-      continue;
-    }
-    line += word;
-    fresh = false;
-    text.remove_prefix(word.size());
-    if (text.starts_with(' ')) {
-      if (width(line) < kColumns) line += ' ';
-      text.remove_prefix(1);
+// How many bytes the first `columns` columns have.
+std::size_t bytes_of(std::string_view text, std::size_t columns) {
+  std::size_t bytes = 0;
+  for (; bytes < text.size(); ++bytes)
+    if ((text[bytes] & 0xc0) != 0x80 && columns-- == 0) break;
+  return bytes;
+}
+
+// One line and those that follow it, which are indented.
+class Wrapped {
+ public:
+  Wrapped(const std::string& first, const std::string& indent) : line_(first), indent_(indent) {}
+
+  // Breaks before the text if that spares a break inside it; else at its spaces, behind its commas, and in words that no
+  // line holds (a path in a note) anywhere.
+  void add(std::string_view text) {
+    if (!fresh_ && width(line_) + 1 + width(text) > kColumns && width(indent_) + width(text) <= kColumns) next();
+    if (!fresh_ && width(line_) < kColumns) line_ += ' ';
+    while (!text.empty()) {
+      std::size_t end = text.find_first_of(" ,");
+      if (end != std::string_view::npos && text[end] == ',') ++end;
+      std::string_view word = text.substr(0, end);
+      const std::size_t room = kColumns - std::min(kColumns - 1, width(fresh_ ? line_ : indent_));
+      if (width(word) > room) word = word.substr(0, bytes_of(word, room));
+      if (!fresh_ && width(line_) + width(word) > kColumns) next();
+      line_ += word;
+      fresh_ = false;
+      text.remove_prefix(word.size());
+      if (text.starts_with(' ')) {
+        if (width(line_) < kColumns) line_ += ' ';
+        text.remove_prefix(1);
+      }
     }
   }
-  while (line.ends_with(' ')) line.pop_back();
-  out += line + '\n';
+
+  std::string end() {
+    next();
+    return std::move(done_);
+  }
+
+ private:
+  void next() {
+    while (line_.ends_with(' ')) line_.pop_back();
+    done_ += line_ + '\n';
+    line_ = indent_;
+    fresh_ = true;
+  }
+
+  std::string done_, line_, indent_;
+  bool fresh_ = true;  // nothing was added to the line yet
+};
+
+// What stands between two dots is kept together where a line holds it.
+void add_wrapped(std::string& out, const std::string& first, const std::string& indent, std::string_view text) {
+  static constexpr std::string_view kDot = " · ";
+  Wrapped lines(first, indent);
+  for (;;) {
+    const auto end = text.find(kDot);
+    lines.add(text.substr(0, end));
+    if (end == std::string_view::npos) break;
+    text.remove_prefix(end + 1);  // the space: the dot leads what follows it
+  }
+  out += lines.end();
 }
 
 std::string count(std::size_t n, const char* one, const char* many) {
@@ -113,6 +151,18 @@ void draw_cores(std::string& out, const Topology& topology, const Llc& llc, cons
   }
 }
 
+// On a machine with many caches of cores that are all alike, which CPUs share a core is the same everywhere, and told once.
+bool draws_cores(const Topology& topology) {
+  constexpr std::size_t kMany = 8;
+  return topology.llcs.size() <= kMany || topology.hybrid ||
+         std::any_of(topology.cpus.begin(), topology.cpus.end(), [](const Cpu& cpu) { return cpu.rank.has_value(); });
+}
+
+std::string cores_in_words(const Topology& topology) {
+  if (topology.threads_per_core == 1) return "each core has one CPU";
+  return "each core has " + std::to_string(topology.threads_per_core) + " CPUs: " + cell_of(topology, 0) + ", " + cell_of(topology, 1) + ", …";
+}
+
 std::string title_of(const Llc& llc, const Package& package) {
   std::string title = llc.level ? "L" + std::to_string(llc.level) : "no shared cache told";
   if (llc.level) title += llc.size_kib ? " " + size_of(*llc.size_kib) : " of unknown size";
@@ -140,7 +190,7 @@ void draw_package(std::string& out, const Topology& topology, const Package& pac
       if (llc.package != package.id || llc.ccd != ccd) continue;
       const std::string indent = several ? "    " : "  ";
       add_wrapped(out, indent + (several ? "" : number + " · "), indent + "    ", title_of(llc, package));
-      draw_cores(out, topology, llc, indent + "    ");
+      if (draws_cores(topology)) draw_cores(out, topology, llc, indent + "    ");
     }
   }
 }
@@ -168,6 +218,48 @@ std::string notes_of(const std::vector<std::string>& notes) {
   return out;
 }
 
+// "170 ns read, 180 ns write · 40000 MiB/s read"; nothing where nothing is told.
+std::string words_of(const MemorySpeed& speed) {
+  const auto pair = [](std::optional<std::uint64_t> read, std::optional<std::uint64_t> write, const char* unit) {
+    std::string text;
+    if (read) text += " · " + std::to_string(*read) + unit + " read";
+    if (write && write != read) text += (read ? ", " : " · ") + std::to_string(*write) + unit + " write";
+    return text;
+  };
+  return pair(speed.read_latency_ns, speed.write_latency_ns, " ns") + pair(speed.read_bandwidth_mib, speed.write_bandwidth_mib, " MiB/s");
+}
+
+// "mem0 → decoder2.0 → region0 → dax0.0 → node 1": how far the memory has come on its way to being used.
+void draw_cxl(std::string& out, const CxlMemory& memory) {
+  std::string text = size_of(memory.size_bytes / 1024);
+  if (memory.pmem_bytes) text += memory.ram_bytes ? ", " + size_of(memory.pmem_bytes / 1024) + " of it persistent" : ", persistent";
+  if (memory.address) text += " · " + *memory.address;
+  for (const auto* steps : {&memory.decoders, &memory.regions, &memory.dax})
+    for (std::size_t i = 0; i < steps->size(); ++i) text += (i ? ", " : " → ") + (*steps)[i];
+  text += memory.node ? " → node " + std::to_string(*memory.node) : " → in no node";
+  if (memory.near_cpus) text += " · near CPUs " + memory.near_cpus->to_string();
+  text += words_of(memory.speed);
+  if (memory.pmus.empty()) text += " · no PMU";
+  for (const auto& pmu : memory.pmus) text += " · " + pmu;
+  add_wrapped(out, "CXL " + memory.name + " · ", "    ", text);
+}
+
+void draw_cxl(std::string& out, const CxlRegion& region) {
+  std::string text = size_of(region.size_bytes / 1024);
+  if (region.mode) text += " " + *region.mode;
+  if (region.window) text += " in " + *region.window;
+  if (region.committed == false) text += " · not committed";
+  if (!region.memories.empty()) {
+    text += region.memories.size() > 1 ? " · interleaved over " : " · on ";
+    for (std::size_t i = 0; i < region.memories.size(); ++i)
+      text += (i ? ", " : "") + (region.memories[i].empty() ? "an unknown device" : region.memories[i]);
+    if (region.memories.size() > 1 && region.granularity) text += " by " + std::to_string(region.granularity) + " bytes";
+  }
+  text += region.node ? " · node " + std::to_string(*region.node) : " · in no node";
+  text += words_of(region.speed);
+  add_wrapped(out, "CXL " + region.name + " · ", "    ", text);
+}
+
 std::string draw_devices(const Devices& devices) {
   std::string out;
   for (const auto& gpu : devices.gpus) {
@@ -180,14 +272,8 @@ std::string draw_devices(const Devices& devices) {
     if (gpu.virtual_function) text += " · virtual function";
     add_wrapped(out, (gpu.display_only ? "display " : "GPU ") + gpu.address + " · ", "    ", text);
   }
-  for (const auto& memory : devices.cxl) {
-    std::string text = size_of(memory.size_bytes / 1024);
-    text += memory.node ? " · node " + std::to_string(*memory.node) : " · in no node";
-    for (const auto& region : memory.regions) text += " · " + region;
-    if (memory.near_cpus) text += " · near CPUs " + memory.near_cpus->to_string();
-    text += memory.pmu ? " · " + *memory.pmu : " · no PMU";
-    add_wrapped(out, "CXL " + memory.name + " · ", "    ", text);
-  }
+  for (const auto& memory : devices.cxl) draw_cxl(out, memory);
+  for (const auto& region : devices.cxl_regions) draw_cxl(out, region);
   if (devices.power.source != PowerSource::unknown || devices.power.platform_profile) {
     out += "power · ";
     out += devices.power.source == PowerSource::ac ? "AC" : devices.power.source == PowerSource::battery ? "battery" : "";
@@ -218,7 +304,10 @@ std::string draw(const Topology& topology, const Devices& devices) {
     if (!cpu.online) offline.add(cpu.id);
   if (!offline.empty()) add_wrapped(out, "offline CPUs ", "    ", offline.to_string());
   const bool ranked = std::any_of(topology.cpus.begin(), topology.cpus.end(), [](const Cpu& cpu) { return cpu.rank.has_value(); });
-  out += ranked ? "\n(a core is its CPUs, joined by +, and its rank behind a colon; higher is faster)\n" : "\n";
+  if (!draws_cores(topology))
+    out += "\n(" + cores_in_words(topology) + ")\n";
+  else
+    out += ranked ? "\n(a core is its CPUs, joined by +, and its rank behind a colon; higher is faster)\n" : "\n";
   for (const auto& package : topology.packages) draw_package(out, topology, package);
   out += '\n';
   for (const auto& node : topology.nodes) draw_node(out, topology, node);

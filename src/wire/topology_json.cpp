@@ -14,6 +14,48 @@ Json or_null(const std::optional<T>& value) {
 
 Json or_null(const std::optional<CpuSet>& set) { return set ? Json(set->to_string()) : Json(nullptr); }
 
+void add_speed(Json& out, const topology::MemorySpeed& speed) {
+  out["read_latency_ns"] = or_null(speed.read_latency_ns);
+  out["write_latency_ns"] = or_null(speed.write_latency_ns);
+  out["read_bandwidth_mib"] = or_null(speed.read_bandwidth_mib);
+  out["write_bandwidth_mib"] = or_null(speed.write_bandwidth_mib);
+}
+
+Json cxl_json(const topology::CxlMemory& memory) {
+  Json out = {{"name", memory.name},
+              {"node", or_null(memory.node)},
+              {"size_bytes", memory.size_bytes},
+              {"near_cpus", or_null(memory.near_cpus)},
+              {"pmu", or_null(memory.pmu)},
+              {"pmus", memory.pmus},
+              {"address", or_null(memory.address)},
+              {"ram_bytes", memory.ram_bytes},
+              {"pmem_bytes", memory.pmem_bytes},
+              {"decoders", memory.decoders},
+              {"regions", memory.regions},
+              {"dax", memory.dax}};
+  add_speed(out, memory.speed);
+  return out;
+}
+
+Json cxl_json(const topology::CxlRegion& region) {
+  Json memories = Json::array();
+  for (const auto& name : region.memories) memories.push_back(name.empty() ? Json(nullptr) : Json(name));
+  Json out = {{"name", region.name},
+              {"mode", or_null(region.mode)},
+              {"committed", or_null(region.committed)},
+              {"size_bytes", region.size_bytes},
+              {"interleave_ways", region.ways ? Json(region.ways) : Json(nullptr)},
+              {"interleave_granularity", region.granularity ? Json(region.granularity) : Json(nullptr)},
+              {"window", or_null(region.window)},
+              {"memories", std::move(memories)},
+              {"dax", region.dax},
+              {"node", or_null(region.node)},
+              {"near_cpus", or_null(region.near_cpus)}};
+  add_speed(out, region.speed);
+  return out;
+}
+
 }  // namespace
 
 Json to_json(const topology::Topology& topology) {
@@ -71,7 +113,7 @@ Json to_json(const topology::Topology& topology) {
 }
 
 Json to_json(const topology::Devices& devices) {
-  Json gpus = Json::array(), cxl = Json::array();
+  Json gpus = Json::array(), cxl = Json::array(), regions = Json::array();
   for (const auto& gpu : devices.gpus)
     gpus.push_back({{"address", gpu.address},
                     {"vendor", gpu.vendor},
@@ -82,18 +124,14 @@ Json to_json(const topology::Devices& devices) {
                     {"passthrough", gpu.passthrough},
                     {"display_only", gpu.display_only},
                     {"virtual_function", gpu.virtual_function}});
-  for (const auto& memory : devices.cxl)
-    cxl.push_back({{"name", memory.name},
-                   {"node", or_null(memory.node)},
-                   {"size_bytes", memory.size_bytes},
-                   {"near_cpus", or_null(memory.near_cpus)},
-                   {"pmu", or_null(memory.pmu)},
-                   {"regions", memory.regions}});
+  for (const auto& memory : devices.cxl) cxl.push_back(cxl_json(memory));
+  for (const auto& region : devices.cxl_regions) regions.push_back(cxl_json(region));
   const Json source = devices.power.source == topology::PowerSource::ac        ? Json("ac")
                       : devices.power.source == topology::PowerSource::battery ? Json("battery")
                                                                                : Json(nullptr);
   return {{"gpus", std::move(gpus)},
           {"cxl", std::move(cxl)},
+          {"cxl_regions", std::move(regions)},
           {"power", {{"source", source}, {"platform_profile", or_null(devices.power.platform_profile)}}},
           {"notes", devices.notes}};
 }

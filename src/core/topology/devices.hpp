@@ -36,14 +36,41 @@ struct Gpu {
   bool operator==(const Gpu&) const = default;
 };
 
+// How far and how fast memory is, seen from the nearest CPUs, where firmware or the device says so (HMAT, CDAT).
+struct MemorySpeed {
+  std::optional<std::uint64_t> read_latency_ns{}, write_latency_ns{}, read_bandwidth_mib{}, write_bandwidth_mib{};
+  bool known() const { return read_latency_ns || write_latency_ns || read_bandwidth_mib || write_bandwidth_mib; }
+  bool operator==(const MemorySpeed&) const = default;
+};
+
 struct CxlMemory {
   std::string name{};                 // "mem0"
+  std::optional<std::string> address{};  // of its PCI function
   std::optional<std::uint32_t> node{};  // the memory node it ends in; nothing before it has a region that is online
-  std::vector<std::string> regions{};
-  std::uint64_t size_bytes = 0;
+  std::uint64_t size_bytes = 0, ram_bytes = 0, pmem_bytes = 0;
+  // What leads from the device to memory: its decoders that are in use, the regions they make, the dax devices of those.
+  std::vector<std::string> decoders{}, regions{}, dax{};
   std::optional<CpuSet> near_cpus{};
+  MemorySpeed speed{};
   std::optional<std::string> pmu{};   // the perf event source, if the kernel has a driver for it
+  std::vector<std::string> pmus{};    // all of them: a device can have several
   bool operator==(const CxlMemory&) const = default;
+};
+
+// A range of addresses, interleaved over one or several devices.
+struct CxlRegion {
+  std::string name{};                    // "region0"
+  std::optional<std::string> mode{};     // "ram", "pmem"
+  std::optional<bool> committed{};
+  std::uint64_t size_bytes = 0;
+  std::uint32_t ways = 0, granularity = 0;  // 0: not told
+  std::optional<std::string> window{};   // the root decoder it lies below
+  std::vector<std::string> memories{};   // by position; "" where the device is not known
+  std::vector<std::string> dax{};
+  std::optional<std::uint32_t> node{};   // nothing while none of it is on line
+  std::optional<CpuSet> near_cpus{};
+  MemorySpeed speed{};
+  bool operator==(const CxlRegion&) const = default;
 };
 
 struct Power {
@@ -55,6 +82,7 @@ struct Power {
 struct Devices {
   std::vector<Gpu> gpus;
   std::vector<CxlMemory> cxl;
+  std::vector<CxlRegion> cxl_regions;
   Power power;
   std::vector<std::string> notes;
   bool operator==(const Devices&) const = default;
@@ -62,5 +90,11 @@ struct Devices {
 
 // `topology` of the same tree: it knows the nodes and which CPUs are near them.
 Devices read_devices(const Tree& tree, const Topology& topology);
+
+struct DeviceParts {
+  bool gpus = false, cxl = false, power = false;
+};
+// Reads the named parts anew, and touches no file of the others.
+void update_devices(Devices& devices, const Tree& tree, const Topology& topology, DeviceParts parts);
 
 }  // namespace vigil::topology

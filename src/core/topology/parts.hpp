@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The steps of read_topology(), in order; each fills its part of the Topology from the tree. Internal.
+// The steps of read_topology() and read_devices(), in order; each fills its part from the tree. Internal.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/topology/devices.hpp"
 #include "core/topology/reader.hpp"
 #include "core/topology/topology.hpp"
 
@@ -57,6 +58,9 @@ void group_llcs(Reader& reader, Topology& topology, const CpuDetails& details);
 void group_ccds(Reader& reader, Topology& topology, const CpuDetails& details, const Processor& processor);
 // Llc::larger and vcache; kinds are decided.
 void find_vcache(Reader& reader, Topology& topology, const CpuDetails& details, const Processor& processor);
+
+// Devices::cxl and cxl_regions.
+void read_cxl(Reader& reader, const Topology& topology, Devices& devices);
 
 Cpu* find_cpu(Topology& topology, std::uint32_t id);
 

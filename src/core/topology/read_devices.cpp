@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <algorithm>
 #include <array>
-#include <map>
-#include <set>
 
 #include "base/text.hpp"
 #include "core/topology/devices.hpp"
+#include "core/topology/parts.hpp"
 #include "core/topology/reader.hpp"
 
 namespace vigil::topology {
@@ -138,8 +137,8 @@ void read_gpus(Reader& reader, Devices& devices) {
         static constexpr char kHex[] = "0123456789abcdef";
         gpu.vendor = "0x";
         for (int shift = 12; shift >= 0; shift -= 4) gpu.vendor += kHex[gpu.vendor_id >> shift & 15];
-        devices.notes.push_back("the display device " + gpu.address + " is of a maker Vigil does not know (" + gpu.vendor +
-                                "); counted as a GPU");
+        reader.notes().add("the display device " + gpu.address + " is of a maker Vigil does not know (" + gpu.vendor +
+                           "); counted as a GPU");
       }
     }
     if (auto driver = reader.link_name(folder + "driver")) gpu.driver = printable(*driver);
@@ -149,120 +148,6 @@ void read_gpus(Reader& reader, Devices& devices) {
     gpu.power = read_power(reader, folder);
     if (!gpu.display_only) gpu.rebar = read_rebar(reader, folder, gpu);
     devices.gpus.push_back(std::move(gpu));
-  }
-}
-
-// A component of a device path: "…/endpoint2/decoder2.0" holds the endpoint 2.
-std::optional<std::uint32_t> number_in_path(std::string_view path, std::string_view name) {
-  std::optional<std::uint32_t> found;
-  for (const auto part : split(path, '/'))
-    if (part.starts_with(name))
-      if (const auto n = parse_number<std::uint32_t>(part.substr(name.size()))) found = n;
-  return found;
-}
-
-std::uint64_t little_endian(std::string_view bytes) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < bytes.size(); ++i) value |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
-  return value;
-}
-
-// What the device's own table (CDAT) says its memory amounts to: the lengths of its DSMAS entries. 0: no table.
-std::uint64_t cdat_memory_bytes(std::string_view cdat) {
-  constexpr std::size_t kHeader = 16, kDsmas = 24;
-  std::uint64_t bytes = 0;
-  for (std::size_t at = kHeader; at + 4 <= cdat.size();) {
-    const auto length = static_cast<std::size_t>(little_endian(cdat.substr(at + 2, 2)));
-    if (length < 4 || at + length > cdat.size()) break;
-    if (cdat[at] == 0 && length >= kDsmas) bytes += little_endian(cdat.substr(at + 16, 8));
-    at += length;
-  }
-  return bytes;
-}
-
-struct CxlBus {
-  // The memory device behind each endpoint port.
-  std::map<std::uint32_t, std::string> memory_of_endpoint;
-  // Regions by memory device, and the node each region's memory is in.
-  std::map<std::string, std::set<std::uint32_t>> regions_of_memory;
-  std::map<std::uint32_t, std::uint32_t> node_of_region;
-};
-
-CxlBus read_cxl_bus(Reader& reader, const std::vector<CxlMemory>& memories, const Topology& topology) {
-  const std::string bus = "sys/bus/cxl/devices/";
-  CxlBus out;
-  std::vector<std::uint32_t> unlinked;
-  for (const auto endpoint : reader.numbered("sys/bus/cxl/devices", "endpoint")) {
-    const std::string folder = bus + "endpoint" + std::to_string(endpoint);
-    if (auto memory = reader.link_name(folder + "/uport"))
-      out.memory_of_endpoint[endpoint] = std::move(*memory);
-    else
-      unlinked.push_back(endpoint);
-  }
-  // A tree without those links (a capture): by the size the device tells of itself, or as the only one left.
-  for (const auto endpoint : unlinked) {
-    std::vector<const CxlMemory*> candidates;
-    const auto cdat = reader.tree().read(bus + "endpoint" + std::to_string(endpoint) + "/CDAT").value_or("");
-    const auto bytes = cdat_memory_bytes(cdat);
-    for (const auto& memory : memories)
-      if (bytes ? memory.size_bytes == bytes : unlinked.size() == 1 && memories.size() == 1) candidates.push_back(&memory);
-    if (candidates.size() == 1) out.memory_of_endpoint[endpoint] = candidates[0]->name;
-  }
-
-  for (const auto region : reader.numbered("sys/bus/cxl/devices", "region")) {
-    const std::string folder = bus + "region" + std::to_string(region) + "/";
-    const auto ways = std::min<std::uint64_t>(reader.number(folder + "interleave_ways").value_or(1), 16);
-    for (std::uint64_t i = 0; i < ways; ++i) {
-      const auto decoder = reader.text(folder + "target" + std::to_string(i));
-      if (!decoder || !decoder->starts_with("decoder")) continue;
-      auto endpoint = number_in_path(reader.tree().link(bus + *decoder).value_or(""), "endpoint");
-      // Endpoint decoders are numbered by their port, too: decoder2.0 is endpoint2's.
-      if (!endpoint) endpoint = parse_number<std::uint32_t>(decoder->substr(7, decoder->find('.') - 7));
-      if (!endpoint) continue;
-      if (const auto memory = out.memory_of_endpoint.find(*endpoint); memory != out.memory_of_endpoint.end())
-        out.regions_of_memory[memory->second].insert(region);
-    }
-    std::uint64_t start = reader.number(folder + "resource").value_or(0), size = reader.number(folder + "size").value_or(0);
-    const auto block_text = reader.text("sys/devices/system/memory/block_size_bytes").value_or("");
-    const auto block = parse_number<std::uint64_t>(block_text, 16).value_or(0);
-    if (start && size && block && start + size > start)
-      for (const auto& node : topology.nodes)
-        for (const auto number : reader.numbered("sys/devices/system/node/node" + std::to_string(node.id), "memory"))
-          if (number >= start / block && number <= (start + size - 1) / block) out.node_of_region[region] = node.id;
-  }
-  for (const auto& name : reader.tree().list("sys/bus/dax/devices")) {
-    const auto region = number_in_path(reader.tree().link("sys/bus/dax/devices/" + name).value_or(""), "region");
-    const auto node = reader.index("sys/bus/dax/devices/" + name + "/target_node");
-    if (region && node && topology.find_node(*node)) out.node_of_region[*region] = *node;
-  }
-  return out;
-}
-
-void read_cxl(Reader& reader, const Topology& topology, Devices& devices) {
-  const std::string bus = "sys/bus/cxl/devices/";
-  for (const auto number : reader.numbered("sys/bus/cxl/devices", "mem")) {
-    CxlMemory memory{.name = "mem" + std::to_string(number)};
-    const std::string folder = bus + memory.name + "/";
-    memory.size_bytes = reader.number(folder + "ram/size").value_or(0) + reader.number(folder + "pmem/size").value_or(0);
-    devices.cxl.push_back(std::move(memory));
-  }
-  if (devices.cxl.empty()) return;
-  const auto cxl = read_cxl_bus(reader, devices.cxl, topology);
-  const auto pmus = reader.tree().list("sys/bus/event_source/devices");
-  for (auto& memory : devices.cxl) {
-    if (const auto regions = cxl.regions_of_memory.find(memory.name); regions != cxl.regions_of_memory.end())
-      for (const auto region : regions->second) {
-        memory.regions.push_back("region" + std::to_string(region));
-        if (const auto node = cxl.node_of_region.find(region); node != cxl.node_of_region.end() && !memory.node)
-          memory.node = node->second;
-      }
-    // Near the node it ends in, or else near the slot it is in.
-    auto near = memory.node;
-    if (!near) near = reader.index(bus + memory.name + "/numa_node");
-    if (const auto* node = near ? topology.find_node(*near) : nullptr) memory.near_cpus = node->near_cpus;
-    const std::string prefix = "cxl_pmu_" + memory.name + ".";
-    for (const auto& pmu : pmus)
-      if (pmu.starts_with(prefix) && !memory.pmu) memory.pmu = pmu;
   }
 }
 
@@ -296,15 +181,26 @@ void read_power_supplies(Reader& reader, Devices& devices) {
 
 }  // namespace
 
-Devices read_devices(const Tree& tree, const Topology& topology) {
+void update_devices(Devices& devices, const Tree& tree, const Topology& topology, DeviceParts parts) {
   Notes notes;
   Reader reader(tree, notes);
-  Devices devices;
-  read_gpus(reader, devices);
-  read_cxl(reader, topology, devices);
-  read_power_supplies(reader, devices);
+  if (parts.gpus) {
+    devices.gpus.clear();
+    read_gpus(reader, devices);
+  }
+  if (parts.cxl) read_cxl(reader, topology, devices);
+  if (parts.power) {
+    devices.power = {};
+    read_power_supplies(reader, devices);
+  }
   for (auto& problem : tree.take_problems()) notes.add(std::move(problem));
-  for (auto& note : notes.take()) devices.notes.push_back(std::move(note));
+  for (auto& note : notes.take())
+    if (std::find(devices.notes.begin(), devices.notes.end(), note) == devices.notes.end()) devices.notes.push_back(std::move(note));
+}
+
+Devices read_devices(const Tree& tree, const Topology& topology) {
+  Devices devices;
+  update_devices(devices, tree, topology, {.gpus = true, .cxl = true, .power = true});
   return devices;
 }
 

@@ -120,30 +120,6 @@ TEST_CASE("devices: kernels before 5.12 tell only that a device is active") {
   CHECK(devices_of(m).gpus.at(0).power == PowerState::d0);
 }
 
-TEST_CASE("devices: two CXL devices interleaved in one region end in the same node; their PMU is named if there is one") {
-  auto m = desktop();
-  const std::string cxl = "sys/bus/cxl/devices/", port = "../../../devices/platform/ACPI0017:00/root0/port1/";
-  m.node(1, "", 500, "20 10").add("sys/devices/system/node/node0/distance", "10 20");
-  for (const std::string n : {"0", "1", "2"}) {
-    m.add(cxl + "mem" + n + "/ram/size", "0x40000000").add(cxl + "mem" + n + "/numa_node", "0");
-    m.link(cxl + "endpoint" + std::to_string(std::stoi(n) + 4) + "/uport", "../../../../pci0000:0c/mem" + n);
-  }
-  m.link(cxl + "decoder4.0", port + "endpoint4/decoder4.0").link(cxl + "decoder5.0", port + "endpoint5/decoder5.0");
-  m.add(cxl + "region0/interleave_ways", "2").add(cxl + "region0/target0", "decoder5.0").add(cxl + "region0/target1", "decoder4.0");
-  m.link("sys/bus/dax/devices/dax0.0", "../../../devices/platform/ACPI0017:00/root0/decoder0.0/region0/dax_region0/dax0.0");
-  m.add("sys/devices/platform/ACPI0017:00/root0/decoder0.0/region0/dax_region0/dax0.0/target_node", "1");
-  m.add("sys/bus/event_source/devices/cxl_pmu_mem1.0/type", "42").add("sys/bus/event_source/devices/cxl_pmu_mem10.0/type", "43");
-  const auto devices = devices_of(m);
-  REQUIRE(devices.cxl.size() == 3);
-  CHECK(devices.cxl[0].node == 1);
-  CHECK(devices.cxl[1].node == 1);
-  CHECK_FALSE(devices.cxl[2].node);
-  CHECK(devices.cxl[0].size_bytes == 1ULL << 30);
-  CHECK(devices.cxl[0].near_cpus->to_string() == "0-3");
-  CHECK_FALSE(devices.cxl[0].pmu);
-  CHECK(devices.cxl[1].pmu == "cxl_pmu_mem1.0");
-}
-
 TEST_CASE("devices: power comes from the mains, unless the machine's own battery empties") {
   auto m = desktop();
   const std::string supply = "sys/class/power_supply/";
