@@ -228,6 +228,7 @@ wire::Metrics Daemon::metrics() {
       .add(static_cast<double>(counters.truncated));
   out.counter("storage_failures", "Tasks that could not be given storage.").add(static_cast<double>(counters.storage_failed));
   out.counter("ejections", "Times the kernel threw the scheduler out.").add(static_cast<double>(supervisor_.ejections()));
+  add_machine_metrics(out);
   if (scheduler_ && scheduler_->is_attached()) add_scheduler_metrics(out, scheduler_->read_stats());
   if (auto counts = classifier_->count_classes()) {
     auto processes = out.gauge("processes", "Processes by class.");

@@ -91,34 +91,6 @@ Result<void> Daemon::start_classifier() {
   return {};
 }
 
-Result<void> Daemon::start_machine() {
-  using edge::ControlServer;
-  MachineWatch::Callbacks callbacks;
-  callbacks.device = [this](const topology::DeviceEvent& event) {
-    if (control_ && control_->wanted(ControlServer::Kind::event)) publish(ControlServer::Kind::event, device_line(monotonic_now(), event));
-  };
-  callbacks.topology = [this](const topology::Topology&, const topology::TopologyChanges& changes) {
-    for (const auto& sentence : changes.sentences) {
-      kLog.info("{}", sentence);
-      publish(ControlServer::Kind::event, topology_line(monotonic_now(), sentence));
-    }
-  };
-  callbacks.devices = [](const topology::Devices&, const topology::DeviceChanges& changes) {
-    for (const auto& sentence : changes.sentences) kLog.info("{}", sentence);
-  };
-  callbacks.scheduler = [this] { on_foreign_scheduler_change(); };
-  MachineWatchOptions options;
-  options.sysfs_root = options_.sysfs_root;
-  options.proc_root = options_.proc_root;
-  auto machine = MachineWatch::create(*loop_, options, std::move(callbacks));
-  if (!machine) {
-    kLog.warn("the machine's shape is unknown ({}): all CPUs are taken for one cache, and devices are not followed", machine.error().message());
-    return {};
-  }
-  machine_ = std::move(*machine);
-  return {};
-}
-
 std::vector<std::string> Daemon::degraded() const {
   auto out = machine_ ? machine_->degraded()
                       : std::vector<std::string>{"The machine's shape could not be read: all CPUs are taken for one cache."};

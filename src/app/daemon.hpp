@@ -72,9 +72,17 @@ class Daemon {
   // The scheduler's life: daemon_scheduler.cpp.
   void try_attach(const char* occasion);
   void on_scheduler_exit();
+  void on_scheduler_lost(const std::string& sentence, const std::string& message);
   void serve_scx_stats();
   void on_foreign_scheduler_change();
-  SchedTopology sched_topology();
+  Result<Scheduler> load_scheduler(const SchedTopology& topology, bool replaces);
+  SchedTopology sched_topology() const;
+
+  // The machine changes: daemon_machine.cpp.
+  void on_machine_settled(const Burst& burst);
+  Result<std::uint32_t> tell_scheduler();
+  void replace_scheduler(const SchedTopology& topology);
+  void add_machine_metrics(wire::Metrics& out) const;
 
   // Answers to vigilctl: calls.cpp.
   edge::Reply answer(const wire::Request& request, const edge::Peer& peer);
@@ -110,6 +118,14 @@ class Daemon {
   std::uint64_t lost_total_ = 0;
 
   std::unique_ptr<MachineWatch> machine_;
+  std::vector<std::string> machine_news_;  // of the burst at hand
+  struct {
+    std::uint64_t events = 0;        // announcements that cast doubt on something
+    std::uint64_t changes = 0;       // looks that found something different
+    std::uint64_t writes = 0;        // entries of the scheduler's maps
+    std::uint64_t replacements = 0;  // schedulers loaded anew
+    std::uint64_t last_ns = 0, longest_ns = 0;  // from a burst's last event to maps in force, where something was different
+  } machine_figures_;
 
   std::optional<Scheduler> scheduler_;
   std::unique_ptr<edge::ScxStatsServer> scx_stats_;  // while attached

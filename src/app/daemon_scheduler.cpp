@@ -33,33 +33,22 @@ Result<void> Daemon::start_scheduler() {
   return {};
 }
 
-SchedTopology Daemon::sched_topology() {
-  if (!machine_) return {};
-  const auto& machine = machine_->topology();
-  SchedTopology out;
-  for (const auto& cpu : machine.cpus) {
-    SchedTopology::Cpu entry;
-    entry.id = cpu.id;
-    entry.llc = cpu.llc.value_or(0);
-    entry.core = cpu.core.value_or(0);
-    entry.capacity = cpu.capacity.value_or(1024);
-    entry.rank = cpu.rank.value_or(0);
-    entry.vcache = cpu.llc && *cpu.llc < machine.llcs.size() && machine.llcs[*cpu.llc].vcache;
-    entry.efficient = cpu.kind == topology::CpuKind::efficiency || cpu.kind == topology::CpuKind::low_power;
-    out.cpus.push_back(entry);
-  }
-  return out;
+SchedTopology Daemon::sched_topology() const { return machine_ ? topology::sched_topology(machine_->topology()) : SchedTopology{}; }
+
+Result<Scheduler> Daemon::load_scheduler(const SchedTopology& topology, bool replaces) {
+  SchedOptions options;
+  options.events = &classifier_->events_object();
+  options.topology = topology;
+  options.replaces = replaces;
+  options.tunables = tunables_of(options_);
+  return Scheduler::load(options);
 }
 
 void Daemon::try_attach(const char* occasion) {
   if (!classifier_) return;  // why_not_more_ says so
   returns_at_ns_.reset();
   return_timer_.disarm();
-  SchedOptions options;
-  options.events = &classifier_->events_object();
-  options.topology = sched_topology();
-  options.tunables = tunables_of(options_);
-  auto scheduler = Scheduler::load(options);
+  auto scheduler = load_scheduler(sched_topology(), false);
   if (scheduler) {
     if (auto attached = scheduler->attach(); !attached)
       scheduler = tl::unexpected<Error>(std::move(attached).error());
@@ -74,6 +63,8 @@ void Daemon::try_attach(const char* occasion) {
   displaced_ = false;
   why_not_more_.clear();
   kLog.info("attached as {} ({})", scheduler_->name(), occasion);
+  if (const auto vcache = machine_ ? machine_->topology().vcache_cpus() : CpuSet(); !vcache.empty())
+    kLog.info("the L3 with V-Cache is that of CPUs {}", vcache.to_string());
   publish(edge::ControlServer::Kind::event, scheduler_line(monotonic_now(), "enabled", occasion));
   serve_scx_stats();
 }
@@ -99,14 +90,17 @@ void Daemon::on_scheduler_exit() {
   if (!scheduler_) return;
   const auto exit = scheduler_->exit_info();
   if (!exit || exit->by_owner()) return;
-  const auto name = scheduler_->name();
-  const auto sentence = exit->sentence();
   if (!exit->dump.empty()) kLog.debug("the kernel's dump: {}", exit->dump);
+  on_scheduler_lost(exit->sentence(), exit->message);
+}
+
+void Daemon::on_scheduler_lost(const std::string& sentence, const std::string& message) {
+  const auto name = scheduler_ ? scheduler_->name() : "";
   scheduler_.reset();
   scx_stats_.reset();
 
   const auto now = monotonic_now();
-  ejections_.push_back({now, name, sentence, exit->message});
+  ejections_.push_back({now, name, sentence, message});
   if (ejections_.size() > 32) ejections_.erase(ejections_.begin());
   const auto wait = supervisor_.ejected(now);
   std::string next;

@@ -93,8 +93,8 @@ std::string device_line(std::uint64_t now, const topology::DeviceEvent& event) {
                             {"detail", event.detail.empty() ? json(nullptr) : json(event.detail)}});
 }
 
-std::string topology_line(std::uint64_t now, std::string_view what) {
-  return wire::format_line({{"event", "topology"}, {"t_ns", now}, {"what", what}});
+std::string topology_line(std::uint64_t now, std::string_view what, std::uint64_t in_force_after_ns, std::uint32_t writes) {
+  return wire::format_line({{"event", "topology"}, {"t_ns", now}, {"what", what}, {"in_force_after_ns", in_force_after_ns}, {"writes", writes}});
 }
 
 std::string scheduler_line(std::uint64_t now, std::string_view state, std::string_view reason) {

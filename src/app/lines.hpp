@@ -16,7 +16,8 @@ std::string task_line(const TaskEvent& event);
 std::string cgroup_line(const CgroupEvent& event);
 std::string lost_line(std::uint64_t now, const PublishLost& lost);
 std::string device_line(std::uint64_t now, const topology::DeviceEvent& event);
-std::string topology_line(std::uint64_t now, std::string_view what);
+// `in_force_after_ns`: from the last event of the burst until the scheduler's maps said so; `writes`: entries of them.
+std::string topology_line(std::uint64_t now, std::string_view what, std::uint64_t in_force_after_ns, std::uint32_t writes);
 std::string scheduler_line(std::uint64_t now, std::string_view state, std::string_view reason);
 std::string_view cause_name(Cause cause);
 std::string_view source_name(Source source);

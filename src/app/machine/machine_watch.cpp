@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/clock.hpp"
+#include "core/topology/capability_filter.hpp"
 #include "edge/netlink/firmware_monitor.hpp"
 #include "edge/sysfs/attribute_watch.hpp"
 #include "edge/sysfs/live_cpuid.hpp"
@@ -44,6 +45,8 @@ class Watcher final : public MachineWatch {
     topology_ = read_topology(*tree, cpuid_);
     devices_ = read_devices(*tree, topology_);
     ++looks_;
+    // The kernel turns hardware feedback on for its listeners, and it is of use only where cores are of several kinds.
+    if (topology_.hybrid && options_.sysfs_root == "/sys") listen_to_firmware(true);
     return {};
   }
 
@@ -54,10 +57,13 @@ class Watcher final : public MachineWatch {
 
   void announce(const DeviceEvent& event) override {
     if (callbacks_.device) callbacks_.device(event);
-    const auto doubt = doubt_of(event);
-    if (!doubt.any()) return;
+    auto doubt = doubt_of(event);
     if (doubt.modules && event.action == "add" && callbacks_.modules) callbacks_.modules(event.name);
+    doubt.modules = false;  // told at once; there is nothing to look at
+    if (!doubt.any()) return;
     const auto now = monotonic_now();
+    ++burst_.events;
+    burst_.last_ns = now;
     const auto due = gatherer_.add(doubt, now);
     timer_.arm(std::chrono::nanoseconds(due > now ? due - now : 0));
   }
@@ -74,11 +80,7 @@ class Watcher final : public MachineWatch {
     else
       degrade("device events cannot be followed (" + monitor.error().message() +
               "): what is plugged or taken off line later is noticed only after a restart");
-    auto firmware = edge::FirmwareMonitor::create(loop_, [this](const edge::FirmwareEvent& event) { announce(event.event); });
-    if (firmware && !firmware->listening().empty())
-      firmware_.emplace(std::move(*firmware));
-    else
-      degrade("the kernel passes no ACPI events on: cores that firmware ranks anew keep their old rank until a restart");
+    listen_to_firmware(false);
     auto profile = AttributeWatch::create(loop_, options_.sysfs_root + "/firmware/acpi/platform_profile", [this](const std::string& value) {
       announce({.subsystem = "platform_profile", .action = "change", .name = value, .detail = ""});
     });
@@ -86,6 +88,20 @@ class Watcher final : public MachineWatch {
       profile_.emplace(std::move(*profile));
     else if (profile.error().code() != ENOENT)
       degrade("the platform profile cannot be followed: " + profile.error().message());
+  }
+
+  void listen_to_firmware(bool thermal) {
+    auto firmware = edge::FirmwareMonitor::create(loop_, [this](const edge::FirmwareEvent& event) { on_firmware(event); }, thermal);
+    if (firmware && !firmware->listening().empty())
+      firmware_.emplace(std::move(*firmware));
+    else if (!firmware_)
+      degrade("the kernel passes no ACPI events on: cores that firmware ranks anew keep their old rank until a restart");
+  }
+
+  void on_firmware(const edge::FirmwareEvent& event) {
+    bool matters = event.capabilities.empty();
+    for (const auto& cpu : event.capabilities) matters |= capabilities_.matters(cpu.cpu, cpu.performance);
+    if (matters) announce(event.event);
   }
 
   static CpuSet online_now(const SysTree& tree) {
@@ -98,37 +114,50 @@ class Watcher final : public MachineWatch {
   }
 
   void on_quiet() {
-    const auto doubt = gatherer_.take();
-    if (doubt.topology || doubt.devices) look();
-    if (doubt.scheduler && callbacks_.scheduler) callbacks_.scheduler();
+    Burst burst = std::exchange(burst_, {});
+    burst.doubt = gatherer_.take();
+    if (burst.doubt.topology || burst.doubt.devices()) burst.changed = look(burst.doubt);
+    if (burst.doubt.scheduler && callbacks_.scheduler) callbacks_.scheduler();
+    if (callbacks_.settled) callbacks_.settled(burst);
   }
 
-  void look() {
+  bool look(Doubt doubt) {
     const auto tree = SysTree::open(options_.sysfs_root, options_.proc_root);
     if (!tree) {
       kLog.warn("the machine cannot be looked at again: {}", tree.error().message());
-      return;
+      return false;
     }
     ++looks_;
-    // While CPUs come and go, what is read of them does not fit together: then once more.
-    auto topology = read_topology(*tree, cpuid_);
-    for (int again = 0; again < kLooksInARow && online_now(*tree) != topology.online(); ++again)
-      topology = read_topology(*tree, cpuid_);
-    auto devices = read_devices(*tree, topology);
-    const auto changes = diff(topology_, topology);
-    const auto device_changes = diff(devices_, devices);
-    topology_ = std::move(topology);
-    devices_ = std::move(devices);
-    for (const auto* sentences : {&changes.sentences, &device_changes.sentences})
-      for (const auto& sentence : *sentences) kLog.info("{}", sentence);
-    if (!changes.none() && callbacks_.topology) callbacks_.topology(topology_, changes);
-    if (!device_changes.none() && callbacks_.devices) callbacks_.devices(devices_, device_changes);
+    bool changed = false;
+    if (doubt.topology) {
+      // While CPUs come and go, what is read of them does not fit together: then once more.
+      auto topology = read_topology(*tree, cpuid_);
+      for (int again = 0; again < kLooksInARow && online_now(*tree) != topology.online(); ++again)
+        topology = read_topology(*tree, cpuid_);
+      const auto changes = diff(topology_, topology);
+      topology_ = std::move(topology);
+      if (!changes.none() && callbacks_.topology) callbacks_.topology(topology_, changes);
+      changed = !changes.none();
+      // Which CPUs are near a CXL device is said by the node it ends in.
+      doubt.cxl |= changes.nodes && !devices_.cxl.empty();
+    }
+    if (doubt.devices()) {
+      auto devices = devices_;
+      update_devices(devices, *tree, topology_, {.gpus = doubt.gpus, .cxl = doubt.cxl, .power = doubt.power});
+      const auto changes = diff(devices_, devices);
+      devices_ = std::move(devices);
+      if (!changes.none() && callbacks_.devices) callbacks_.devices(devices_, changes);
+      changed |= !changes.none();
+    }
+    return changed;
   }
 
   loop::Loop& loop_;
   MachineWatchOptions options_;
   Callbacks callbacks_;
   Gatherer gatherer_;
+  Burst burst_;
+  CapabilityFilter capabilities_;
   CpuidProvider cpuid_;
   Topology topology_;
   Devices devices_;

@@ -8,10 +8,12 @@
 //       .topology = [](const Topology& now, const TopologyChanges& changes) { … write what differs … },
 //       .devices = [](const Devices& now, const DeviceChanges& changes) { … },
 //       .scheduler = [] { … a sched_ext scheduler came or went: look at /sys/kernel/sched_ext … },
-//       .modules = [](const std::string& name) { … a driver was loaded … }});
+//       .modules = [](const std::string& name) { … a driver was loaded … },
+//       .settled = [](const Burst& burst) { … all of the above has been told … }});
 //
+// Only what an announcement casts doubt on is read again: a GPU that comes is no reason to read the caches of 384 CPUs.
 // An idle machine costs nothing: no timer runs unless an announcement armed it. The same machine twice is no change
-// and no callback.
+// and no callback but `settled`.
 #pragma once
 
 #include <chrono>
@@ -32,8 +34,18 @@ namespace vigil::app {
 struct MachineWatchOptions {
   std::string sysfs_root = "/sys";
   std::string proc_root = "/proc";
-  std::chrono::milliseconds quiet{40};      // after the last event of a burst
-  std::chrono::milliseconds patience{400};  // after the first
+  // What was announced is in force 100 ms after a burst's last event at the latest. Reading a large machine takes half of
+  // that; a burst with longer pauses costs one more look, no more.
+  std::chrono::milliseconds quiet{25};      // after the last event of a burst
+  std::chrono::milliseconds patience{250};  // after the first
+};
+
+// Announcements that were taken together.
+struct Burst {
+  std::uint64_t events = 0;
+  std::uint64_t last_ns = 0;  // CLOCK_MONOTONIC, when the last one arrived
+  topology::Doubt doubt;      // what was read again
+  bool changed = false;       // and found different
 };
 
 class MachineWatch {
@@ -44,6 +56,7 @@ class MachineWatch {
     std::function<void(const topology::Devices&, const topology::DeviceChanges&)> devices = {};
     std::function<void()> scheduler = {};
     std::function<void(const std::string& module)> modules = {};
+    std::function<void(const Burst&)> settled = {};
   };
 
   // Fails only where the machine cannot be read at all. A captured tree (a sysfs_root that is not /sys) is not

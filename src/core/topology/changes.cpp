@@ -64,7 +64,7 @@ TopologyChanges diff(const Topology& before, const Topology& after) {
 DeviceChanges diff(const Devices& before, const Devices& after) {
   DeviceChanges changes;
   changes.gpus = before.gpus != after.gpus;
-  changes.cxl = before.cxl != after.cxl;
+  changes.cxl = before.cxl != after.cxl || before.cxl_regions != after.cxl_regions;
   changes.power = before.power != after.power;
   auto& say = changes.sentences;
   const auto address_of = [](const Gpu& gpu) { return gpu.address; };

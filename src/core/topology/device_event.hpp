@@ -17,14 +17,17 @@ struct DeviceEvent {
   bool operator==(const DeviceEvent&) const = default;
 };
 
-// Which part of the picture an event casts doubt on.
+// Which parts of the picture an event casts doubt on.
 struct Doubt {
   bool topology = false;   // CPUs, caches, ranks, nodes
-  bool devices = false;    // GPUs, CXL, power
+  bool gpus = false;
+  bool cxl = false;
+  bool power = false;
   bool scheduler = false;  // a sched_ext scheduler came or went
   bool modules = false;    // a driver came that optional BPF programs wait for
 
-  bool any() const { return topology || devices || scheduler || modules; }
+  bool devices() const { return gpus || cxl || power; }
+  bool any() const { return topology || devices() || scheduler || modules; }
   Doubt& operator|=(const Doubt& other);
   bool operator==(const Doubt&) const = default;
 };

@@ -97,8 +97,38 @@ void write_tunables(vigil_sched_tunables& out, const SchedTunables& in) {
   out.steer = in.steer;
 }
 
-Result<void> write_topology(const BpfObject& object, const SchedTopology& topology) {
+// What the scheduler takes for constant, so that the verifier can drop what a machine does not need.
+struct Constants {
+  std::uint32_t cpus = 0, llcs = 1;
+  bool smt = false;
+  // The LLC with stacked cache. Games are steered there only where it is one, and there are others beside it.
+  std::uint32_t vcache = kNoLlc;
+  static constexpr std::uint32_t kNoLlc = 0xffff;
+};
+
+Constants constants_of(const SchedTopology& topology) {
+  Constants out;
+  std::vector<std::uint32_t> cores;
+  bool several = false;
   for (const auto& cpu : topology.cpus) {
+    out.cpus = std::max(out.cpus, cpu.id + 1);
+    out.llcs = std::max(out.llcs, cpu.llc + 1);
+    cores.push_back(cpu.core);
+    if (!cpu.vcache) continue;
+    several |= out.vcache != Constants::kNoLlc && out.vcache != cpu.llc;
+    out.vcache = cpu.llc;
+  }
+  std::sort(cores.begin(), cores.end());
+  out.smt = std::adjacent_find(cores.begin(), cores.end()) != cores.end();
+  if (several || out.llcs == 1) out.vcache = Constants::kNoLlc;
+  return out;
+}
+
+// Writes the entries that differ from what was written before; returns how many.
+Result<std::uint32_t> write_topology(const BpfObject& object, const SchedTopology& topology, const SchedTopology& before = {}) {
+  std::uint32_t written = 0;
+  for (const auto& cpu : topology.cpus) {
+    if (std::find(before.cpus.begin(), before.cpus.end(), cpu) != before.cpus.end()) continue;
     vigil_sched_cpu_info info{};
     info.llc = static_cast<__u16>(cpu.llc);
     info.flags = static_cast<__u16>((cpu.vcache ? VIGIL_CPU_VCACHE : 0) | (cpu.efficient ? VIGIL_CPU_EFFICIENT : 0));
@@ -107,8 +137,9 @@ Result<void> write_topology(const BpfObject& object, const SchedTopology& topolo
     info.rank = cpu.rank;
     if (bpf_map_update_elem(object.map_fd("sched_topology"), &cpu.id, &info, BPF_ANY) < 0)
       return fail_system("tell the scheduler about CPU " + std::to_string(cpu.id));
+    written++;
   }
-  return {};
+  return written;
 }
 
 }  // namespace
@@ -162,32 +193,19 @@ std::optional<std::uint64_t> SchedStats::wait_quantile_us(WorkloadClass klass, d
 
 Result<Scheduler> Scheduler::load(const SchedOptions& options) {
   const auto support = probe_scx();
-  if (const auto obstacle = support.obstacle(); !obstacle.empty())
+  const bool own_place = options.replaces && support.ops == ops_name(options.name);
+  if (const auto obstacle = support.obstacle(); !obstacle.empty() && !own_place)
     return fail(obstacle, support.usable() ? EBUSY : EOPNOTSUPP);
 
   const int possible = libbpf_num_possible_cpus();
   if (possible <= 0) return fail_system("count CPUs", -possible);
-  std::uint32_t cpus = static_cast<std::uint32_t>(possible);
-  std::uint32_t llcs = 1;
-  std::vector<std::uint32_t> cores;
-  // Games are steered to an LLC with stacked cache only where there is one, and others beside it.
-  constexpr std::uint32_t kNone = 0xffff;
-  std::uint32_t vcache = kNone;
-  bool several = false;
-  for (const auto& cpu : options.topology.cpus) {
-    cpus = std::max(cpus, cpu.id + 1);
-    llcs = std::max(llcs, cpu.llc + 1);
-    cores.push_back(cpu.core);
-    if (!cpu.vcache) continue;
-    several |= vcache != kNone && vcache != cpu.llc;
-    vcache = cpu.llc;
-  }
+  const auto constants = constants_of(options.topology);
+  const auto cpus = std::max(static_cast<std::uint32_t>(possible), constants.cpus);
+  const auto llcs = constants.llcs;
   if (cpus > VIGIL_SCHED_MAX_CPUS || llcs > VIGIL_SCHED_MAX_LLCS)
     return fail("this machine has " + std::to_string(cpus) + " CPUs and " + std::to_string(llcs) +
                 " last-level caches; the scheduler handles " + std::to_string(VIGIL_SCHED_MAX_CPUS) + " and " +
                 std::to_string(VIGIL_SCHED_MAX_LLCS));
-  std::sort(cores.begin(), cores.end());
-  const bool smt = std::adjacent_find(cores.begin(), cores.end()) != cores.end();
 
   Scheduler out;
   out.cpus_ = cpus;
@@ -202,8 +220,8 @@ Result<Scheduler> Scheduler::load(const SchedOptions& options) {
   };
   if (auto error = step(number("nr_cpus", cpus))) return fail(std::move(*error));
   if (auto error = step(number("nr_llcs", llcs))) return fail(std::move(*error));
-  if (auto error = step(number("vcache_llc", several || llcs == 1 ? kNone : vcache))) return fail(std::move(*error));
-  if (auto error = step(set_constant(out.object_, "smt", &smt, sizeof(smt)))) return fail(std::move(*error));
+  if (auto error = step(number("vcache_llc", constants.vcache))) return fail(std::move(*error));
+  if (auto error = step(set_constant(out.object_, "smt", &constants.smt, sizeof(constants.smt)))) return fail(std::move(*error));
   if (auto error = step(set_ops_field(out.object_, "name", out.name_.c_str(), out.name_.size() + 1)))
     return fail(std::move(*error));
   // A CPU that came or went since we looked at the topology makes the attachment fail, instead of us being wrong.
@@ -230,7 +248,8 @@ Result<Scheduler> Scheduler::load(const SchedOptions& options) {
     return fail(std::move(*error));
   if (auto error = memory(out.exit_, "sched_exit", sizeof(vigil_sched_exit), 1, false))
     return fail(std::move(*error));
-  if (auto error = step(write_topology(out.object_, options.topology))) return fail(std::move(*error));
+  if (auto written = write_topology(out.object_, options.topology); !written) return fail(std::move(written).error());
+  out.topology_ = options.topology;
   out.set_tunables(options.tunables);
   return out;
 }
@@ -251,6 +270,12 @@ Result<void> Scheduler::attach() {
   }
   if (const auto exit = exit_info()) return fail("attach the scheduler: " + exit->sentence(), code);
   return fail(Error::system("attach the scheduler", code).message() + (said.empty() ? "" : " (" + said + ")"), code);
+}
+
+Result<void> Scheduler::replace(Scheduler& other) {
+  other.detach();
+  carried_ = other.read_stats();
+  return attach();
 }
 
 bool Scheduler::is_attached() const {
@@ -275,8 +300,24 @@ void Scheduler::set_tunables(const SchedTunables& tunables) {
   if (tunables_) write_tunables(*tunables_.as<vigil_sched_tunables>(), tunables);
 }
 
+bool Scheduler::fits(const SchedTopology& topology) const {
+  const auto loaded = constants_of(topology_), wanted = constants_of(topology);
+  if (wanted.cpus > cpus_ || wanted.llcs > loaded.llcs || wanted.vcache != loaded.vcache || (wanted.smt && !loaded.smt)) return false;
+  return std::all_of(topology.cpus.begin(), topology.cpus.end(), [this](const SchedTopology::Cpu& cpu) {
+    const auto before = std::find_if(topology_.cpus.begin(), topology_.cpus.end(),
+                                     [&](const SchedTopology::Cpu& entry) { return entry.id == cpu.id; });
+    return before == topology_.cpus.end() ? cpu.llc == 0 : before->llc == cpu.llc;
+  });
+}
+
+Result<std::uint32_t> Scheduler::set_topology(const SchedTopology& topology) {
+  auto written = write_topology(object_, topology, topology_);
+  if (written) topology_ = topology;
+  return written;
+}
+
 SchedStats Scheduler::read_stats() const {
-  SchedStats out;
+  SchedStats out = carried_;
   if (!stats_) return out;
   for (std::uint32_t cpu = 0; cpu < cpus_; cpu++) {
     const auto& from = stats_.as<const vigil_sched_stats>()[cpu];

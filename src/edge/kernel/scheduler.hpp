@@ -14,24 +14,11 @@
 
 #include "base/result.hpp"
 #include "base/workload_class.hpp"
+#include "core/topology/sched_topology.hpp"
 #include "edge/kernel/bpf_object.hpp"
 #include "edge/kernel/map_memory.hpp"
 
 namespace vigil {
-
-// The machine as the scheduler sees it. No entries: one LLC with all CPUs.
-struct SchedTopology {
-  struct Cpu {
-    std::uint32_t id = 0;
-    std::uint32_t llc = 0;   // dense index
-    std::uint32_t core = 0;  // dense index, equal for SMT siblings
-    std::uint32_t capacity = 1024;
-    std::uint32_t rank = 0;  // larger is faster, 0 unknown
-    bool vcache = false;
-    bool efficient = false;
-  };
-  std::vector<Cpu> cpus;
-};
 
 // Numbers the scheduler reads at run time. What each does, who gains and who loses: bpf/README.md.
 struct SchedClassTunables {
@@ -63,6 +50,8 @@ struct SchedOptions {
   // The events object, whose maps `tasks` and `events` the scheduler then shares. Null: it has its own, and every task
   // is `regular` until somebody writes into its `tasks`.
   const BpfObject* events = nullptr;
+  // It is to take the place of ours that is attached: then that one is no obstacle.
+  bool replaces = false;
   std::string name = "vigil_" VIGIL_VERSION;  // in /sys/kernel/sched_ext/root/ops
 };
 
@@ -99,6 +88,9 @@ class Scheduler {
 
   Result<void> attach();
   void detach() { link_.reset(); }
+  // Takes the place of another of ours that is attached: between the two the kernel's own scheduler has the machine,
+  // for some milliseconds. Counters go on from where that one's stood.
+  Result<void> replace(Scheduler& other);
 
   // By our link and the exit record: false as soon as the kernel has ejected us.
   bool is_attached() const;
@@ -106,6 +98,15 @@ class Scheduler {
   std::optional<SchedExit> exit_info() const;
 
   void set_tunables(const SchedTunables& tunables);
+
+  // What it was told of the machine last.
+  const SchedTopology& topology() const { return topology_; }
+  // Whether it can be told of this one while it runs: the same queues for the same CPUs, and nothing it took for
+  // constant when it was loaded is otherwise. Else another has to be loaded, and to replace() it.
+  bool fits(const SchedTopology& topology) const;
+  // Writes what is different; returns how many entries that were. `topology` must fit.
+  Result<std::uint32_t> set_topology(const SchedTopology& topology);
+
   SchedStats read_stats() const;
   const std::string& name() const { return name_; }
   const BpfObject& object() const { return object_; }
@@ -113,6 +114,8 @@ class Scheduler {
  private:
   std::string name_;
   std::uint32_t cpus_ = 0;
+  SchedTopology topology_;
+  SchedStats carried_;  // counted by those whose place it took
   BpfObject object_;
   BpfLink link_;
   MapMemory tunables_, stats_, exit_;

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/clock.hpp"
 #include "loop/timer.hpp"
 #include "support/machine.hpp"
 
@@ -30,7 +31,7 @@ class DiskMachine {
       if (const auto target = memory.link(file))
         fs::create_symlink(*target, path_ / file);
       else
-        write(file, *memory.read(file));
+        write(file, memory.read(file).value_or(""));
     }
   }
   ~DiskMachine() { fs::remove_all(path_); }
@@ -55,6 +56,8 @@ void run_for(loop::Loop& loop, std::chrono::milliseconds time) {
 struct Seen {
   int devices_announced = 0, topology = 0, devices = 0, scheduler = 0;
   TopologyChanges changes;
+  DeviceChanges device_changes;
+  std::vector<app::Burst> bursts;
   std::string module;
 };
 
@@ -65,9 +68,14 @@ app::MachineWatch::Callbacks record(Seen& seen) {
                 ++seen.topology;
                 seen.changes = changes;
               },
-          .devices = [&](const Devices&, const DeviceChanges&) { ++seen.devices; },
+          .devices =
+              [&](const Devices&, const DeviceChanges& changes) {
+                ++seen.devices;
+                seen.device_changes = changes;
+              },
           .scheduler = [&] { ++seen.scheduler; },
-          .modules = [&](const std::string& name) { seen.module = name; }};
+          .modules = [&](const std::string& name) { seen.module = name; },
+          .settled = [&](const app::Burst& burst) { seen.bursts.push_back(burst); }};
 }
 
 }  // namespace
@@ -90,6 +98,74 @@ TEST_CASE("machine watch: a thousand announcements are one look, and one change 
   CHECK(seen.devices == 0);
   CHECK(seen.changes.went.to_string() == "23");
   CHECK((*watch)->topology().online().to_string() == "0-22");
+  REQUIRE(seen.bursts.size() == 1);
+  CHECK(seen.bursts[0].events == 1000);
+  CHECK(seen.bursts[0].changed);
+  CHECK(monotonic_now() - seen.bursts[0].last_ns < 10'000'000'000);
+}
+
+TEST_CASE("machine watch: cores that firmware ranks anew are read at its word; a lower limit for a while is no new rank") {
+  const DiskMachine disk("ryzen7900x3d");
+  auto loop = loop::Loop::create();
+  REQUIRE(loop);
+  Seen seen;
+  auto watch = app::MachineWatch::create(*loop, disk.options(), record(seen));
+  REQUIRE(watch);
+  CHECK((*watch)->topology().find_cpu(0)->rank == 196);
+  disk.write("sys/devices/system/cpu/cpufreq/policy0/amd_pstate_prefcore_ranking", "240\n");
+  (*watch)->announce({"acpi", "notify", "processor:LNXCPU:00", "0x80"});
+  run_for(*loop, std::chrono::milliseconds(60));
+  CHECK((*watch)->looks() == 1);
+  for (int cpu = 0; cpu < 24; ++cpu) (*watch)->announce({"acpi", "notify", "processor:LNXCPU:00", "0x85"});
+  run_for(*loop, std::chrono::milliseconds(100));
+  CHECK((*watch)->looks() == 2);
+  CHECK(seen.topology == 1);
+  CHECK((*watch)->topology().find_cpu(0)->rank == 240);
+  CHECK_FALSE(seen.changes.changed.empty());
+  CHECK_FALSE(seen.changes.llcs);
+}
+
+TEST_CASE("machine watch: capacities are read again when hardware feedback tells of other ones") {
+  const DiskMachine disk("alderlake-4p8e");
+  auto loop = loop::Loop::create();
+  REQUIRE(loop);
+  Seen seen;
+  auto watch = app::MachineWatch::create(*loop, disk.options(), record(seen));
+  REQUIRE(watch);
+  disk.write("sys/devices/system/cpu/cpu8/cpu_capacity", "512\n");
+  (*watch)->announce({"thermal", "cpu_capability", "", ""});
+  run_for(*loop, std::chrono::milliseconds(100));
+  CHECK(seen.topology == 1);
+  CHECK((*watch)->topology().find_cpu(8)->capacity == 512);
+  CHECK(seen.changes.changed.to_string() == "8");
+}
+
+TEST_CASE("machine watch: only what is announced is read again") {
+  const DiskMachine disk("cxl-server");
+  auto loop = loop::Loop::create();
+  REQUIRE(loop);
+  Seen seen;
+  auto watch = app::MachineWatch::create(*loop, disk.options(), record(seen));
+  REQUIRE(watch);
+  disk.write("sys/devices/system/cpu/online", "0-6\n");
+  disk.write("sys/class/power_supply/AC/online", "0\n");
+  disk.write("sys/class/power_supply/BAT0/status", "Discharging\n");
+  disk.write("sys/devices/pci0000:28/0000:28:01.0/0000:2a:00.0/power_state", "D0\n");
+  (*watch)->announce({"power_supply", "change", "AC", ""});
+  run_for(*loop, std::chrono::milliseconds(100));
+  CHECK(seen.topology == 0);
+  CHECK(seen.devices == 1);
+  CHECK(seen.device_changes.power);
+  CHECK_FALSE(seen.device_changes.gpus);
+  (*watch)->announce({"drm", "change", "card0", ""});
+  run_for(*loop, std::chrono::milliseconds(100));
+  CHECK(seen.device_changes.gpus);
+  CHECK(seen.topology == 0);
+  // A CPU that goes takes its place among those near CXL memory with it, although nothing was announced of that.
+  (*watch)->announce({"cpu", "offline", "cpu7", ""});
+  run_for(*loop, std::chrono::milliseconds(100));
+  CHECK(seen.topology == 1);
+  CHECK(seen.device_changes.cxl);
 }
 
 TEST_CASE("machine watch: the same machine twice is no change") {
@@ -121,6 +197,8 @@ TEST_CASE("machine watch: what casts no doubt costs no look; modules and schedul
   run_for(*loop, std::chrono::milliseconds(100));
   CHECK((*watch)->looks() == 1);
   CHECK(seen.module == "amdgpu");
+  CHECK(seen.bursts.size() == 1);  // of the scheduler: a module is told at once, and there is nothing to look at
+  CHECK_FALSE(seen.bursts[0].changed);
   CHECK(seen.scheduler == 1);
 }
 

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include "core/topology/capability_filter.hpp"
 #include "core/topology/device_event.hpp"
 #include "support/machine.hpp"
 
@@ -75,8 +76,12 @@ TEST_CASE("changes: nodes, GPUs, power come and go in sentences") {
 
 TEST_CASE("events: each casts doubt on what it can have changed, and no more") {
   CHECK(doubt_of({"cpu", "offline", "cpu3", ""}) == Doubt{.topology = true});
-  CHECK(doubt_of({"pci", "bind", "0000:01:00.0", "vfio-pci"}) == Doubt{.devices = true});
-  CHECK(doubt_of({"cxl", "add", "mem0", ""}) == Doubt{.topology = true, .devices = true});
+  CHECK(doubt_of({"pci", "bind", "0000:01:00.0", "vfio-pci"}) == Doubt{.gpus = true});
+  CHECK(doubt_of({"power_supply", "change", "AC", ""}) == Doubt{.power = true});
+  CHECK(doubt_of({"memory", "online", "memory32", ""}) == Doubt{.topology = true, .cxl = true});
+  CHECK(doubt_of({"thermal", "cpu_capability", "", ""}) == Doubt{.topology = true});
+  CHECK_FALSE(doubt_of({"thermal", "trip_up", "thermal_zone0", ""}).any());
+  CHECK(doubt_of({"cxl", "add", "mem0", ""}) == Doubt{.topology = true, .cxl = true});
   CHECK(doubt_of({"sched_ext", "remove", "root", "other"}) == Doubt{.scheduler = true});
   CHECK(doubt_of({"acpi", "notify", "processor:LNXCPU:00", "0x85"}) == Doubt{.topology = true});
   CHECK_FALSE(doubt_of({"acpi", "notify", "processor:LNXCPU:00", "0x80"}).any());
@@ -89,9 +94,9 @@ TEST_CASE("gatherer: a burst is one look, shortly after its last event; a device
   Gatherer gatherer(40 * kMs, 400 * kMs);
   CHECK_FALSE(gatherer.pending());
   CHECK(gatherer.add({.topology = true}, 1000 * kMs) == 1040 * kMs);
-  CHECK(gatherer.add({.devices = true}, 1020 * kMs) == 1060 * kMs);
+  CHECK(gatherer.add({.gpus = true}, 1020 * kMs) == 1060 * kMs);
   CHECK(gatherer.add({}, 1050 * kMs) == 1060 * kMs);
-  CHECK(gatherer.take() == Doubt{.topology = true, .devices = true});
+  CHECK(gatherer.take() == Doubt{.topology = true, .gpus = true});
   CHECK_FALSE(gatherer.pending());
   int looks = 0;
   for (std::uint64_t now = 2000 * kMs; now < 12'000 * kMs; now += 10 * kMs) {  // 1,000 events
@@ -102,4 +107,17 @@ TEST_CASE("gatherer: a burst is one look, shortly after its last event; a device
     }
   }
   CHECK(looks == 25);
+}
+
+TEST_CASE("hardware feedback: small changes and first words are no news; a twentieth of the scale is, and a core that is parked") {
+  CapabilityFilter filter;
+  CHECK_FALSE(filter.matters(0, 800));
+  CHECK_FALSE(filter.matters(0, 830));
+  CHECK_FALSE(filter.matters(0, 770));
+  CHECK(filter.matters(0, 740));
+  CHECK_FALSE(filter.matters(0, 780));  // from what was last found to matter, so that a slow drift is noticed, too
+  CHECK(filter.matters(0, 800));
+  CHECK_FALSE(filter.matters(1, 20));
+  CHECK(filter.matters(1, 0));
+  CHECK(filter.matters(1, 10));
 }

@@ -71,7 +71,7 @@ TEST_CASE("firmware: a processor whose highest performance changed casts doubt o
   REQUIRE(event);
   CHECK(event->event == topology::DeviceEvent{"acpi", "notify", "processor:LNXCPU:00", "0x85"});
   CHECK(topology::doubt_of(event->event).topology);
-  CHECK(topology::doubt_of(parse_acpi_message(acpi_message("ac_adapter", "ACPI0003:00", 0x80))->event).devices);
+  CHECK(topology::doubt_of(parse_acpi_message(acpi_message("ac_adapter", "ACPI0003:00", 0x80))->event).power);
 }
 
 TEST_CASE("firmware: a name that fills its field has no end mark, and is not read beyond") {
