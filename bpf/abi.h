@@ -404,8 +404,10 @@ struct vigil_sched_tunables {
 	__u32 guard_us;	      /* what runs is left alone this long before a PROMPT task may ask */
 	__u32 balance_us;     /* how often a CPU compares its LLC's load with another's; 0 never */
 	__u32 steer;	      /* 1: games to the V-Cache LLC, background off it while they run */
+	__u32 kworker_pressure; /* 1: memory is short; kernel workers that serve nobody in a hurry step back */
+	__u32 pad;
 };
-ABI_SIZE(struct vigil_sched_tunables, 20 * VIGIL_CLASS_COUNT + 24);
+ABI_SIZE(struct vigil_sched_tunables, 20 * VIGIL_CLASS_COUNT + 32);
 
 #define VIGIL_SCHED_MAX_CPUS 1024
 #define VIGIL_SCHED_MAX_LLCS 64
@@ -422,8 +424,9 @@ struct vigil_sched_cpu_info {
 	__u32 core; /* dense index: equal for SMT siblings */
 	__u32 capacity; /* 1024 = the fastest */
 	__u32 rank;	/* larger is faster, 0 unknown */
+	__u32 ccd;	/* dense index of the die */
 };
-ABI_SIZE(struct vigil_sched_cpu_info, 16);
+ABI_SIZE(struct vigil_sched_cpu_info, 20);
 
 #define VIGIL_SCHED_WAIT_BUCKETS 20 /* bucket n: waited [2^n, 2^(n+1)) microseconds; 0 holds all below 2 */
 
@@ -449,8 +452,12 @@ struct vigil_sched_stats {
 	__u64 class_runs[VIGIL_CLASS_COUNT]; /* switches by class */
 	__u64 class_ns[VIGIL_CLASS_COUNT];   /* run time by class */
 	__u64 wait[VIGIL_CLASS_COUNT][VIGIL_SCHED_WAIT_BUCKETS]; /* from wake-up to running */
+	__u64 groups_full;   /* cgroups with a cpu.weight that could not be remembered: they count with the root */
+	__u64 groups_limited; /* cgroups that have a cpu.max now, which is not enforced: differences, only the sum means something */
+	__u64 moved_ccd;     /* began to run on another die; counted in moved_llc, too */
+	__u64 workers_promoted; /* wake-ups of unbound kernel workers that mostly serve somebody prompt */
 };
-ABI_SIZE(struct vigil_sched_stats, 8 * (17 + 2 * VIGIL_CLASS_COUNT + VIGIL_CLASS_COUNT * VIGIL_SCHED_WAIT_BUCKETS));
+ABI_SIZE(struct vigil_sched_stats, 8 * (21 + 2 * VIGIL_CLASS_COUNT + VIGIL_CLASS_COUNT * VIGIL_SCHED_WAIT_BUCKETS));
 
 enum vigil_sched_state {
 	VIGIL_SCHED_STARTED = 1,

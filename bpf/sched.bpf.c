@@ -50,6 +50,8 @@ s32 BPF_STRUCT_OPS(vigil_select_cpu, struct task_struct *p, s32 prev_cpu, u64 wa
 
 	if (!tun)
 		return prev_cpu;
+	if (p->flags & PF_WQ_WORKER)
+		note_waker(p);
 	cpu = pick_idle(p, prev_cpu, wake_flags, tun->steer);
 	if (cpu < 0)
 		return prev_cpu;
@@ -75,6 +77,7 @@ void BPF_STRUCT_OPS(vigil_runnable, struct task_struct *p, u64 enq_flags)
 	if (!llc)
 		return;
 	t = &task->sched;
+	group_enter(t);
 	refresh(p, task, tun);
 	if (t->llc != cpu->llc)
 		move_llc(t, llc, cpu->llc);
@@ -108,6 +111,7 @@ void BPF_STRUCT_OPS(vigil_quiescent, struct task_struct *p, u64 deq_flags)
 	if (!task || !tun)
 		return;
 	t = &task->sched;
+	group_leave(t);
 	llc = llc_of(t->llc);
 	if (llc)
 		leave(llc, t);
@@ -212,6 +216,14 @@ void BPF_STRUCT_OPS(vigil_enqueue, struct task_struct *p, u64 enq_flags)
 	}
 }
 
+/* What one of those who want to run there weighs on average: all of groups may weigh little. */
+static __always_inline u32 typical_share(struct llc *peer, u32 id)
+{
+	u64 share = peer->load / (peer->cpus + scx_bpf_dsq_nr_queued(id) + 1);
+
+	return share > VIGIL_SHARE_ONE ? VIGIL_SHARE_ONE : (u32)share;
+}
+
 /* Evens out load between LLCs: takes the other's earliest if that leaves both more equal. */
 static __always_inline bool balance(struct llc *llc, struct cpu *cpu, u64 now, struct vigil_sched_tunables *tun)
 {
@@ -228,7 +240,7 @@ static __always_inline bool balance(struct llc *llc, struct cpu *cpu, u64 now, s
 	if (other == cpu->llc)
 		return false;
 	peer = llc_of(other);
-	if (!peer || !vigil_move_evens(llc->load, llc->cpus, peer->load, peer->cpus, VIGIL_SHARE_ONE))
+	if (!peer || !vigil_move_evens(llc->load, llc->cpus, peer->load, peer->cpus, typical_share(peer, other)))
 		return false;
 	return dsq_take(other);
 }
@@ -325,6 +337,7 @@ void BPF_STRUCT_OPS(vigil_running, struct task_struct *p)
 	if (t->llc != cpu->llc) {
 		move_llc(t, llc, cpu->llc);
 		s->moved_llc++;
+		note_die(s, cpu, t->cpu);
 	} else if (t->cpu != here) {
 		s->moved_cpu++;
 	}
@@ -412,6 +425,8 @@ s32 BPF_STRUCT_OPS_SLEEPABLE(vigil_init_task, struct task_struct *p, struct scx_
 	if (!task)
 		return 0;
 	take_weight(p, task);
+	task->sched.group = bpf_core_field_exists(args->cgroup) ? group_number(args->cgroup->kn->id) : 0;
+	task->sched.group_counted = 0;
 	return 0;
 }
 
@@ -425,6 +440,7 @@ void BPF_STRUCT_OPS(vigil_enable, struct task_struct *p)
 	take_weight(p, task);
 	task->sched.flags &= ~VIGIL_ST_PLACED;
 	task->sched.counted = 0;
+	task->sched.group_counted = 0;
 	task->sched.deadline = 0;
 	task->sched.woken_at = 0;
 }
@@ -533,6 +549,7 @@ s32 BPF_STRUCT_OPS_SLEEPABLE(vigil_init)
 		if (err)
 			return err;
 		cpu->llc = info->llc;
+		cpu->ccd = info->ccd;
 		cpu->urgency = CPU_UNSET;
 		bpf_rcu_read_lock();
 		mask = llc->mask;
@@ -579,6 +596,12 @@ struct sched_ext_ops vigil_ops = {
 	.enable = (void *)vigil_enable,
 	.cpu_online = (void *)vigil_cpu_online,
 	.cpu_offline = (void *)vigil_cpu_offline,
+	.cgroup_init = (void *)vigil_cgroup_init,
+	.cgroup_exit = (void *)vigil_cgroup_exit,
+	.cgroup_move = (void *)vigil_cgroup_move,
+	.cgroup_set_weight = (void *)vigil_cgroup_set_weight,
+	.cgroup_set_idle = (void *)vigil_cgroup_set_idle,
+	.cgroup_set_bandwidth = (void *)vigil_cgroup_set_bandwidth,
 	.init = (void *)vigil_init,
 	.exit = (void *)vigil_exit,
 	.timeout_ms = 5000,

@@ -7,6 +7,8 @@
 
 #include "sched_maps.bpf.h"
 #include "sampling.bpf.h"
+#include "sched_group.bpf.h"
+#include "sched_kworker.bpf.h"
 
 /* Takes class, nice value and behaviour over into what decisions use. */
 static __always_inline void refresh(struct task_struct *p, struct vigil_task *task, struct vigil_sched_tunables *tun)
@@ -14,12 +16,13 @@ static __always_inline void refresh(struct task_struct *p, struct vigil_task *ta
 	struct vigil_sched_task *t = &task->sched;
 	u32 klass = task->v.klass;
 	struct vigil_sched_class *class;
+	bool idle_group = false;
 
 	if (klass >= VIGIL_CLASS_COUNT)
 		klass = VIGIL_CLASS_REGULAR;
 	class = &tun->classes[klass];
 	t->klass = klass;
-	t->share = vigil_share(t->weight, class->share);
+	t->share = !plain && t->group ? group_share(p, t, class->share, &idle_group) : vigil_share(t->weight, class->share);
 	t->request = class->request_us * 1000;
 	t->lead = class->lead_us * 1000;
 	t->urgency = class->urgency * 2;
@@ -29,6 +32,12 @@ static __always_inline void refresh(struct task_struct *p, struct vigil_task *ta
 			t->urgency = RUNS_BACKGROUND;
 		else if (t->behaviour == VIGIL_BEHAVES_SHORT && t->urgency == RUNS_NORMAL)
 			t->urgency = RUNS_BRISK;
+	}
+	if (!plain && (p->flags & PF_WQ_WORKER) && p->nr_cpus_allowed > 1)
+		judge_worker(t, tun);
+	if (idle_group) {
+		t->urgency = RUNS_BACKGROUND;
+		t->lead = 0;
 	}
 }
 
@@ -63,16 +72,19 @@ static __always_inline void renew(struct task_struct *p, struct vigil_task *task
 				  struct vigil_sched_tunables *tun)
 {
 	struct vigil_sched_task *t = &task->sched;
-	u64 most;
+	u64 clock = llc->clock, load = llc->load, bound, most;
 
 	refresh(p, task, tun);
-	most = llc->clock + vigil_bound(wait_ns(tun), vigil_spread(llc->load, llc->cpus));
+	bound = vigil_bound(wait_ns(tun), vigil_spread(load, llc->cpus));
+	most = clock + bound;
+	if (vigil_before(t->vtime, clock - bound / 8) && load > t->counted)
+		t->share = vigil_share_of_a_cpu(t->share, load - t->counted, llc->cpus, t->request, clock - t->vtime);
 	if (t->counted && (t->share != t->counted || vigil_before(most, t->vtime))) {
 		leave(llc, t);
 		t->vtime = vigil_earlier(t->vtime, most);
 		join(llc, t);
 	}
-	t->deadline = vigil_deadline(t->vtime, t->request, t->share);
+	t->deadline = vigil_deadline(t->vtime, vigil_request(t->request, t->share, bound), t->share);
 	if (!t->deadline)
 		t->deadline = 1;
 }
@@ -105,6 +117,15 @@ static __always_inline void charge(struct vigil_task *task, struct llc *llc, u64
 	if (s && t->klass < VIGIL_CLASS_COUNT)
 		s->class_ns[t->klass] += ran;
 	sampling_ran(&task->v, ran, now, VIGIL_ACCOUNTS_SCHEDULER);
+}
+
+/* It has moved from another LLC: from another die, too? */
+static __always_inline void note_die(struct vigil_sched_stats *s, struct cpu *cpu, u32 before)
+{
+	struct cpu *old = cpu_of(before);
+
+	if (old && old->ccd != cpu->ccd)
+		s->moved_ccd++;
 }
 
 /* p's place on the clock of another LLC is what it was on that of its own. */

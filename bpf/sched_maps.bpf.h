@@ -33,6 +33,7 @@ struct cpu {
 	u8 busy;     /* runs one of ours: 0 when idle, or when a real-time task has it */
 	u8 online;
 	u32 next_peer; /* which LLC to compare with next */
+	u32 ccd;
 } __attribute__((aligned(64)));
 
 /* An LLC: the CPUs that share a last-level cache, one queue, one clock. */
@@ -107,6 +108,7 @@ struct {
 const volatile u32 nr_llcs = 1;
 const volatile u32 nr_cpus = 1;
 const volatile bool smt;
+const volatile bool plain; /* the rung below the full policy: no groups, nobody promoted */
 const volatile u32 vcache_llc = NO_LLC; /* the LLC with stacked cache, where there is one beside plain ones */
 
 u32 nr_online;

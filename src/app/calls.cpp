@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // What vigilctl is answered. Questions that need counting are counted now, by an iterator; nothing is kept for them.
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "app/daemon.hpp"
 #include "app/lines.hpp"
+#include "app/tunables.hpp"
 #include "base/clock.hpp"
 #include "wire/recording.hpp"
 #include "wire/records.hpp"
@@ -33,12 +35,16 @@ void add_scheduler_metrics(wire::Metrics& out, const SchedStats& stats) {
   counter("sched_kept", "Running tasks that went on because their deadline was the earliest.", stats.kept);
   counter("sched_moved_cpu", "Tasks that began to run on another CPU of the same cache.", stats.moved_cpu);
   counter("sched_moved_llc", "Tasks that began to run below another cache.", stats.moved_llc);
+  counter("sched_moved_ccd", "Tasks that began to run on another die; counted in sched_moved_llc, too.", stats.moved_ccd);
   counter("sched_stolen", "Tasks taken from another cache's queue by an idle CPU.", stats.stolen);
   counter("sched_balanced", "Tasks taken from another cache's queue to even out load.", stats.balanced);
   counter("sched_kicks", "CPUs asked to reschedule for a prompt or urgent task.", stats.kicks);
+  counter("sched_held_back", "Prompt tasks that did not displace anybody because the queue's first had been due for long.", stats.held_back);
+  counter("sched_no_room", "Prompt tasks that found nobody less urgent to displace.", stats.no_room);
   counter("sched_yielded", "Ticks that ended a run because someone with an earlier deadline waited.", stats.yielded);
   counter("sched_vcache_placements", "Gaming tasks sent to the V-Cache CPUs.", stats.steered);
   counter("sched_vcache_spills", "Gaming tasks that found no room there.", stats.spilled);
+  counter("sched_workers_promoted", "Wake-ups of kernel workers that run as promptly as those they serve.", stats.workers_promoted);
   counter("sched_without_storage", "Decisions made without a task's storage.", stats.no_storage);
   {
     auto runs = out.counter("sched_class_switches", "Times a task of the class began to run.");
@@ -157,13 +163,11 @@ Reply Daemon::answer_class(const wire::ClassCall& call) {
 
 Reply Daemon::answer_mode(const wire::ModeCall& call) {
   if (call.mode) {
-    tuning_ = *call.mode;
+    set_mode(*call.mode, "vigilctl mode");
     if (options_.mode != RunMode::observe && !(scheduler_ && scheduler_->is_attached())) {
       supervisor_.reset();
       try_attach("asked for by vigilctl mode");
     }
-    publish(edge::ControlServer::Kind::event,
-            wire::format_line({{"event", "mode"}, {"t_ns", monotonic_now()}, {"mode", wire::to_string(tuning_)}}));
   }
   return Reply::ok({{"mode", wire::to_string(tuning_)}, {"in_force", wire::to_string(tuning_)}});
 }
@@ -176,12 +180,14 @@ wire::StatusReport Daemon::status() {
   out.mode = scheduling ? "schedule" : "observe";
   out.requested_mode = std::string(to_string(options_.mode));
   if (scheduling) out.ops = scheduler_->name();
-  if (!scheduling && !why_not_more_.empty() && options_.mode != RunMode::observe) out.why_not_more = why_not_more_;
+  out.policy = std::string(to_string(scheduling ? rung_ : Rung::kernel));
+  if (!(scheduling && rung_ == Rung::full) && !why_not_more_.empty() && options_.mode != RunMode::observe) out.why_not_more = why_not_more_;
   out.returns_at_ns = returns_at_ns_;
   out.now_ns = monotonic_now();
   out.started_ns = started_ns_;
   out.ready_after_ns = ready_after_ns_;
   out.tuning = out.tuning_in_force = tuning_;
+  out.tuning_changes = changes(SchedTunables::defaults(), scheduling ? scheduler_->tunables() : tunables_of(options_, tuning_));
   if (connector_) count_by_connector(out);
   if (classifier_) {
     if (auto counts = classifier_->count_classes()) {
@@ -234,8 +240,25 @@ wire::Metrics Daemon::metrics() {
     auto processes = out.gauge("processes", "Processes by class.");
     for (const auto klass : kWorkloadClasses)
       processes.add(counts->processes[static_cast<std::size_t>(klass)], {{"class", std::string(to_string(klass))}});
+    auto tasks = out.gauge("tasks", "Threads by class.");
+    for (const auto klass : kWorkloadClasses)
+      tasks.add(counts->tasks[static_cast<std::size_t>(klass)], {{"class", std::string(to_string(klass))}});
   }
+  count_verdicts(out);
   return out;
+}
+
+// Of the processes that the daemon was told of: which kind they are (proton, dev, …) and which link of the chain decided.
+void Daemon::count_verdicts(wire::Metrics& out) const {
+  std::map<std::string, std::uint64_t> kinds, levels;
+  for (const auto& [key, process] : engine_.processes()) {
+    if (const auto kind = book_.kind_name(process.verdict.kind); !kind.empty()) kinds[std::string(kind)]++;
+    if (process.verdict.in_force()) levels[std::string(level_name(process.verdict.level))]++;
+  }
+  auto by_kind = out.gauge("processes_of_kind", "Classified processes by kind.");
+  for (const auto& [kind, n] : kinds) by_kind.add(static_cast<double>(n), {{"kind", kind}});
+  auto by_level = out.gauge("verdicts", "Classified processes by what decided: user, thread, image, cgroup, ancestry.");
+  for (const auto& [level, n] : levels) by_level.add(static_cast<double>(n), {{"level", level}});
 }
 
 }  // namespace vigil::app

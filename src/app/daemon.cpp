@@ -95,6 +95,7 @@ std::vector<std::string> Daemon::degraded() const {
   auto out = machine_ ? machine_->degraded()
                       : std::vector<std::string>{"The machine's shape could not be read: all CPUs are taken for one cache."};
   if (connector_) out.push_back(why_connector_);
+  tell_shortcomings(out);
   return out;
 }
 
@@ -339,7 +340,7 @@ void Daemon::reload() {
   if (options_.rule_folders != folders) watch_rule_folders();
   kLog.info("reloaded in {} ms: {} rules", (monotonic_now() - before) / 1'000'000, book_.rules.rules.size());
   if (scheduler_ && scheduler_->is_attached()) {
-    scheduler_->set_tunables(tunables_of(options_));
+    apply_tunables();
   } else if (options_.mode != RunMode::observe) {
     // A reload is also how a person says: try again.
     supervisor_.reset();

@@ -70,12 +70,16 @@ class Daemon {
   void announce_ready();
 
   // The scheduler's life: daemon_scheduler.cpp.
-  void try_attach(const char* occasion);
+  void try_attach(const char* occasion, Rung rung = Rung::full);
+  void on_return_timer();
+  void tell_shortcomings(std::vector<std::string>& out) const;
+  std::uint64_t until_return() const;
   void on_scheduler_exit();
-  void on_scheduler_lost(const std::string& sentence, const std::string& message);
+  // `fault`: it was its own, so the plain policy is tried.
+  void on_scheduler_lost(const std::string& sentence, const std::string& message, bool fault = true);
   void serve_scx_stats();
   void on_foreign_scheduler_change();
-  Result<Scheduler> load_scheduler(const SchedTopology& topology, bool replaces);
+  Result<Scheduler> load_scheduler(const SchedTopology& topology, bool replaces, Rung rung);
   SchedTopology sched_topology() const;
 
   // The machine changes: daemon_machine.cpp.
@@ -84,6 +88,11 @@ class Daemon {
   void replace_scheduler(const SchedTopology& topology);
   void add_machine_metrics(wire::Metrics& out) const;
 
+  // The mode's numbers and a person's into the scheduler that runs.
+  void apply_tunables();
+  // `by` says who wants it: a person, the power source, a profile.
+  void set_mode(policy::Mode mode, std::string_view by);
+
   // Answers to vigilctl: calls.cpp.
   edge::Reply answer(const wire::Request& request, const edge::Peer& peer);
   edge::Reply answer_explain(std::uint32_t pid);
@@ -91,6 +100,7 @@ class Daemon {
   edge::Reply answer_mode(const wire::ModeCall& call);
   wire::StatusReport status();
   wire::Metrics metrics();
+  void count_verdicts(wire::Metrics& out) const;
 
   // Without the kernel half, from the proc connector: daemon_observer.cpp.
   Result<void> start_connector(const std::string& why);
@@ -132,8 +142,11 @@ class Daemon {
   bool displaced_ = false;  // another scheduler has the place; ours comes when it goes
   std::string why_not_more_;
   std::vector<wire::StatusReport::Ejection> ejections_;
-  std::optional<std::uint64_t> returns_at_ns_;
-  wire::Mode tuning_ = wire::Mode::automatic;
+  Rung rung_ = Rung::kernel;  // what schedules now
+  bool plain_is_next_ = false;  // the timer is for the plain policy, while the kernel tidies up
+  std::string ladder_;          // why the plain policy runs
+  std::optional<std::uint64_t> returns_at_ns_;  // when the full policy is to be tried again
+  policy::Mode tuning_ = policy::Mode::automatic;
   std::vector<std::string> degraded() const;
 
   loop::Watch events_watch_;

@@ -83,7 +83,7 @@ void Daemon::replace_scheduler(const SchedTopology& topology) {
   Result<void> done = fail("not tried");
   std::uint64_t without_ns = 0;
   for (int attempt = 0; attempt < kAttempts && !done; ++attempt) {
-    auto fresh = load_scheduler(topology, true);
+    auto fresh = load_scheduler(topology, true, rung_);
     if (!fresh) {
       kLog.error("the caches are laid out anew, but a scheduler for them cannot be loaded ({}): the old one stays", fresh.error().message());
       return;

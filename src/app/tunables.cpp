@@ -5,8 +5,8 @@
 
 namespace vigil::app {
 
-SchedTunables tunables_of(const Options& options) {
-  SchedTunables out = SchedTunables::defaults();
+SchedTunables tunables_of(const Options& options, policy::Mode mode) {
+  SchedTunables out = policy::tunables_of(mode);
   const auto set = [](auto& value, const auto& wish) {
     if (wish) value = static_cast<std::remove_reference_t<decltype(value)>>(*wish);
   };

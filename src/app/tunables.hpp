@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The scheduler's numbers: what a person set, over the defaults.
+// The scheduler's numbers: what a person set, over the mode's.
 #pragma once
 
 #include "app/options.hpp"
-#include "edge/kernel/scheduler.hpp"
+#include "core/policy/modes.hpp"
 
 namespace vigil::app {
 
-SchedTunables tunables_of(const Options& options);
+SchedTunables tunables_of(const Options& options, policy::Mode mode);
 
 }  // namespace vigil::app

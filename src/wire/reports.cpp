@@ -37,6 +37,9 @@ json to_json(const StatusReport& report) {
                          {"ops", each.ops},
                          {"reason", each.reason},
                          {"message", text_or_null(each.message)}});
+  json tuning_changes = json::array();
+  for (const auto& change : report.tuning_changes)
+    tuning_changes.push_back({{"name", change.name}, {"from", change.from}, {"to", change.to}});
   json profile = nullptr;
   if (report.profile) profile = {{"name", report.profile->name}, {"why", report.profile->why}};
   return {{"version", report.version},
@@ -44,12 +47,16 @@ json to_json(const StatusReport& report) {
           {"mode", report.mode},
           {"requested_mode", report.requested_mode},
           {"ops", or_null(report.ops)},
+          {"policy", report.policy},
           {"why_not_more", or_null(report.why_not_more)},
           {"returns_at_ns", or_null(report.returns_at_ns)},
           {"now_ns", report.now_ns},
           {"uptime_ns", report.now_ns - report.started_ns},
           {"ready_after_ns", report.ready_after_ns},
-          {"tuning", {{"mode", to_string(report.tuning)}, {"in_force", to_string(report.tuning_in_force)}}},
+          {"tuning",
+           {{"mode", to_string(report.tuning)},
+            {"in_force", to_string(report.tuning_in_force)},
+            {"changes", std::move(tuning_changes)}}},
           {"classes", std::move(classes)},
           {"events", std::move(events)},
           {"lost", lost},

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "abi.h"
+#include "base/handle.hpp"
 #include "edge/kernel/scx_probe.hpp"
 
 extern "C" {
@@ -65,6 +66,36 @@ Result<void> set_ops_field(const BpfObject& object, const char* name, const void
   return fail(std::string("the scheduler's operations have no field '") + name + "'");
 }
 
+// Operations that the running kernel's sched_ext_ops has not are taken out: it was built without them, or is older. A plain
+// scheduler does not listen to groups.
+Result<void> drop_missing_ops(const BpfObject& object, bool plain) {
+  const Handle<btf, btf__free> kernel(btf__load_vmlinux_btf());
+  if (!kernel) return fail_system("read the kernel's type information");
+  const btf* types = bpf_object__btf(object.get());
+  const int id = btf__find_by_name_kind(types, "sched_ext_ops", BTF_KIND_STRUCT);
+  std::size_t bytes = 0;
+  auto* data = static_cast<std::byte*>(bpf_map__initial_value(object.map(kOps), &bytes));
+  if (id <= 0 || !data) return fail("the scheduler's BPF object has no operations");
+  const btf_type* type = btf__type_by_id(types, static_cast<std::uint32_t>(id));
+  bpf_program* program = nullptr;
+  for (std::uint32_t i = 0; i < btf_vlen(type); i++) {
+    const char* name = btf__name_by_offset(types, btf_members(type)[i].name_off);
+    const std::size_t offset = btf_member_bit_offset(type, i) / 8;
+    if (offset + sizeof(program) > bytes || !btf_is_ptr(btf__type_by_id(types, btf_members(type)[i].type))) continue;
+    const bool unwanted = plain && std::strncmp(name, "cgroup_", 7) == 0;
+    if (!unwanted && btf_has_member(kernel.get(), "sched_ext_ops", name)) continue;
+    std::memcpy(&program, data + offset, sizeof(program));
+    if (program) bpf_program__set_autoload(program, false);
+    std::memset(data + offset, 0, sizeof(program));
+  }
+  // From 6.12 on until groups' bandwidth came, the kernel warned of every weight unless this was set.
+  const auto weight = btf_enumerator(kernel.get(), "scx_ops_flags", "SCX_OPS_HAS_CGROUP_WEIGHT");
+  if (!plain && weight && btf_has_member(kernel.get(), "sched_ext_ops", "cgroup_set_weight") &&
+      !btf_has_member(kernel.get(), "sched_ext_ops", "cgroup_set_bandwidth"))
+    return set_ops_field(object, "flags", &*weight, sizeof(*weight));
+  return {};
+}
+
 Result<void> resize(const BpfObject& object, const char* map, std::uint32_t entries) {
   if (const int error = bpf_map__set_max_entries(object.map(map), entries); error < 0)
     return fail_system(std::string("size map ") + map, -error);
@@ -95,6 +126,7 @@ void write_tunables(vigil_sched_tunables& out, const SchedTunables& in) {
   out.guard_us = std::min<__u32>(in.guard_us, 10'000);
   out.balance_us = std::min<__u32>(in.balance_us, 1'000'000);
   out.steer = in.steer;
+  out.kworker_pressure = in.kworker_pressure;
 }
 
 // What the scheduler takes for constant, so that the verifier can drop what a machine does not need.
@@ -135,6 +167,7 @@ Result<std::uint32_t> write_topology(const BpfObject& object, const SchedTopolog
     info.core = cpu.core;
     info.capacity = cpu.capacity;
     info.rank = cpu.rank;
+    info.ccd = cpu.ccd;
     if (bpf_map_update_elem(object.map_fd("sched_topology"), &cpu.id, &info, BPF_ANY) < 0)
       return fail_system("tell the scheduler about CPU " + std::to_string(cpu.id));
     written++;
@@ -143,26 +176,6 @@ Result<std::uint32_t> write_topology(const BpfObject& object, const SchedTopolog
 }
 
 }  // namespace
-
-SchedTunables SchedTunables::defaults() {
-  SchedTunables out;
-  const auto set = [&](WorkloadClass klass, SchedClassTunables value) {
-    out.classes[static_cast<std::size_t>(klass)] = value;
-  };
-  //                             share request credit  lead urgency forgive judge
-  set(WorkloadClass::regular,     {1,    3000,  3000,     0, 1, false, true});
-  set(WorkloadClass::gaming,      {8,    3000, 10000, 60000, 2, true, false});
-  set(WorkloadClass::interactive, {2,    2000,  8000, 30000, 2, true, false});
-  set(WorkloadClass::batch,       {0.5,  6000,     0,     0, 0, false, false});
-  set(WorkloadClass::ai,          {1,    8000,     0,     0, 0, false, false});
-  set(WorkloadClass::vm,          {2,    4000,  6000, 10000, 1, false, true});
-  set(WorkloadClass::container,   {1,    3000,  3000,     0, 1, false, true});
-  set(WorkloadClass::latency,     {8,    1000, 20000, 80000, 3, true, false});
-  set(WorkloadClass::vectordb,    {2,    6000,  3000,     0, 1, false, false});
-  set(WorkloadClass::kworker,     {2,    2000,  6000, 20000, 1, false, false});
-  out.classes[6] = out.classes[0];
-  return out;
-}
 
 std::string SchedExit::sentence() const {
   std::string out;
@@ -193,7 +206,8 @@ std::optional<std::uint64_t> SchedStats::wait_quantile_us(WorkloadClass klass, d
 
 Result<Scheduler> Scheduler::load(const SchedOptions& options) {
   const auto support = probe_scx();
-  const bool own_place = options.replaces && support.ops == ops_name(options.name);
+  const auto name = ops_name(options.plain ? options.name.substr(0, 121) + "_plain" : options.name);
+  const bool own_place = options.replaces && support.ops == name;
   if (const auto obstacle = support.obstacle(); !obstacle.empty() && !own_place)
     return fail(obstacle, support.usable() ? EBUSY : EOPNOTSUPP);
 
@@ -209,7 +223,8 @@ Result<Scheduler> Scheduler::load(const SchedOptions& options) {
 
   Scheduler out;
   out.cpus_ = cpus;
-  out.name_ = ops_name(options.name);
+  out.plain_ = options.plain;
+  out.name_ = name;
   auto object = BpfObject::open("sched", sched_object());
   if (!object) return fail(std::move(object).error());
   out.object_ = std::move(*object);
@@ -222,11 +237,13 @@ Result<Scheduler> Scheduler::load(const SchedOptions& options) {
   if (auto error = step(number("nr_llcs", llcs))) return fail(std::move(*error));
   if (auto error = step(number("vcache_llc", constants.vcache))) return fail(std::move(*error));
   if (auto error = step(set_constant(out.object_, "smt", &constants.smt, sizeof(constants.smt)))) return fail(std::move(*error));
+  if (auto error = step(set_constant(out.object_, "plain", &options.plain, sizeof(options.plain)))) return fail(std::move(*error));
   if (auto error = step(set_ops_field(out.object_, "name", out.name_.c_str(), out.name_.size() + 1)))
     return fail(std::move(*error));
   // A CPU that came or went since we looked at the topology makes the attachment fail, instead of us being wrong.
   if (auto error = step(set_ops_field(out.object_, "hotplug_seq", &support.hotplug_seq, sizeof(support.hotplug_seq))))
     return fail(std::move(*error));
+  if (auto error = step(drop_missing_ops(out.object_, options.plain))) return fail(std::move(*error));
   for (const char* map : {"sched_cpus", "sched_topology", "sched_stats"})
     if (auto error = step(resize(out.object_, map, cpus))) return fail(std::move(*error));
   if (auto error = step(resize(out.object_, "sched_llcs", llcs))) return fail(std::move(*error));
@@ -297,7 +314,32 @@ std::optional<SchedExit> Scheduler::exit_info() const {
 }
 
 void Scheduler::set_tunables(const SchedTunables& tunables) {
-  if (tunables_) write_tunables(*tunables_.as<vigil_sched_tunables>(), tunables);
+  if (tunables_) write_tunables(*tunables_.as<vigil_sched_tunables>(), plain_ ? tunables.plain() : tunables);
+}
+
+SchedTunables Scheduler::tunables() const {
+  SchedTunables out = SchedTunables::defaults();
+  if (!tunables_) return out;
+  const auto& in = *tunables_.as<const vigil_sched_tunables>();
+  for (std::size_t i = 0; i < kWorkloadClassCount; i++) {
+    const auto& from = in.classes[i];
+    auto& to = out.classes[i];
+    to.share = from.share / 1024.0;
+    to.request_us = from.request_us;
+    to.credit_us = from.credit_us;
+    to.lead_us = from.lead_us;
+    to.urgency = from.urgency;
+    to.forgive = from.flags & VIGIL_SCHED_FORGIVE;
+    to.judge = from.flags & VIGIL_SCHED_JUDGE;
+  }
+  out.lease_us = in.lease_us;
+  out.wait_bound_us = in.wait_bound_us;
+  out.short_burst_us = in.short_burst_us;
+  out.guard_us = in.guard_us;
+  out.balance_us = in.balance_us;
+  out.steer = in.steer;
+  out.kworker_pressure = in.kworker_pressure;
+  return out;
 }
 
 bool Scheduler::fits(const SchedTopology& topology) const {
@@ -318,6 +360,7 @@ Result<std::uint32_t> Scheduler::set_topology(const SchedTopology& topology) {
 
 SchedStats Scheduler::read_stats() const {
   SchedStats out = carried_;
+  out.groups_limited = 0;  // what is now, not what was counted
   if (!stats_) return out;
   for (std::uint32_t cpu = 0; cpu < cpus_; cpu++) {
     const auto& from = stats_.as<const vigil_sched_stats>()[cpu];
@@ -338,6 +381,10 @@ SchedStats Scheduler::read_stats() const {
     out.no_storage += from.no_storage;
     out.steered += from.steered;
     out.spilled += from.spilled;
+    out.groups_full += from.groups_full;
+    out.groups_limited += from.groups_limited;
+    out.moved_ccd += from.moved_ccd;
+    out.workers_promoted += from.workers_promoted;
     for (std::size_t k = 0; k < kWorkloadClassCount; k++) {
       out.class_runs[k] += from.class_runs[k];
       out.class_ns[k] += from.class_ns[k];

@@ -14,35 +14,12 @@
 
 #include "base/result.hpp"
 #include "base/workload_class.hpp"
+#include "core/policy/tunables.hpp"
 #include "core/topology/sched_topology.hpp"
 #include "edge/kernel/bpf_object.hpp"
 #include "edge/kernel/map_memory.hpp"
 
 namespace vigil {
-
-// Numbers the scheduler reads at run time. What each does, who gains and who loses: bpf/README.md.
-struct SchedClassTunables {
-  double share = 1;                // service relative to `regular`
-  std::uint32_t request_us = 3000;
-  std::uint32_t credit_us = 3000;
-  std::uint32_t lead_us = 0;
-  std::uint8_t urgency = 1;        // 0 background, 1 normal, 2 prompt, 3 urgent
-  bool forgive = false;
-  bool judge = false;
-};
-
-struct SchedTunables {
-  std::array<SchedClassTunables, kWorkloadClassCount> classes;
-  std::uint32_t lease_us = 20000;
-  std::uint32_t wait_bound_us = 400000;
-  std::uint32_t short_burst_us = 1000;
-  std::uint32_t guard_us = 500;
-  std::uint32_t balance_us = 10000;
-  bool steer = true;
-
-  // The mode `auto`.
-  static SchedTunables defaults();
-};
 
 struct SchedOptions {
   SchedTopology topology;
@@ -52,6 +29,8 @@ struct SchedOptions {
   const BpfObject* events = nullptr;
   // It is to take the place of ours that is attached: then that one is no obstacle.
   bool replaces = false;
+  // The same object without steering, preemption, judging and groups; the ops name then ends with "_plain".
+  bool plain = false;
   std::string name = "vigil_" VIGIL_VERSION;  // in /sys/kernel/sched_ext/root/ops
 };
 
@@ -72,7 +51,8 @@ struct SchedExit {
 struct SchedStats {
   static constexpr std::size_t kWaitBuckets = 20;  // bucket n: [2^n, 2^(n+1)) microseconds, 0: below 2
   std::uint64_t switches = 0, direct = 0, queued = 0, pinned = 0, kthreads = 0, kept = 0, moved_cpu = 0, moved_llc = 0,
-                stolen = 0, balanced = 0, kicks = 0, held_back = 0, no_room = 0, yielded = 0, no_storage = 0, steered = 0, spilled = 0;
+                stolen = 0, balanced = 0, kicks = 0, held_back = 0, no_room = 0, yielded = 0, no_storage = 0, steered = 0, spilled = 0, groups_full = 0, groups_limited = 0, moved_ccd = 0,
+                workers_promoted = 0;
   std::array<std::uint64_t, kWorkloadClassCount> class_runs{}, class_ns{};
   std::array<std::array<std::uint64_t, kWaitBuckets>, kWorkloadClassCount> wait{};
 
@@ -107,6 +87,8 @@ class Scheduler {
   // Writes what is different; returns how many entries that were. `topology` must fit.
   Result<std::uint32_t> set_topology(const SchedTopology& topology);
 
+  // As the kernel half has them now.
+  SchedTunables tunables() const;
   SchedStats read_stats() const;
   const std::string& name() const { return name_; }
   const BpfObject& object() const { return object_; }
@@ -114,6 +96,7 @@ class Scheduler {
  private:
   std::string name_;
   std::uint32_t cpus_ = 0;
+  bool plain_ = false;
   SchedTopology topology_;
   SchedStats carried_;  // counted by those whose place it took
   BpfObject object_;
