@@ -246,6 +246,23 @@ static __always_inline bool steal(u32 own)
 	return false;
 }
 
+/*
+ * Where a whole LLC has gone off line, what waited in its queue is taken first: its CPUs will not do it, and neither the kernel
+ * takes the last of them down before that, nor would a CPU come here that keeps what it runs.
+ */
+static __always_inline bool take_stranded(void)
+{
+	struct llc *llc;
+	u32 i;
+
+	bpf_for(i, 0, nr_llcs) {
+		llc = llc_of(i);
+		if (llc && !llc->cpus && dsq_take(i))
+			return true;
+	}
+	return false;
+}
+
 /* This CPU needs something to run. prev, if it still wants to, goes on when nothing is taken here. */
 void BPF_STRUCT_OPS(vigil_dispatch, s32 here, struct task_struct *prev)
 {
@@ -271,6 +288,10 @@ void BPF_STRUCT_OPS(vigil_dispatch, s32 here, struct task_struct *prev)
 				renew(prev, task, llc, tun);
 			key_prev = due_of(&task->sched, llc, now, tun);
 		}
+	}
+	if (empty_llcs && take_stranded()) {
+		count(stolen);
+		return;
 	}
 	own = scx_bpf_dsq_nr_queued(CPU_DSQ + here) > 0;
 	if (runs_on || own) {
@@ -441,6 +462,7 @@ static void set_online(s32 id, bool online)
 {
 	struct cpu *cpu = cpu_of(id);
 	struct llc *llc;
+	int i;
 
 	if (!cpu || cpu->online == online)
 		return;
@@ -448,8 +470,15 @@ static void set_online(s32 id, bool online)
 	if (!llc)
 		return;
 	cpu->online = online;
+	if (online && llc->cpus == 0)
+		__sync_fetch_and_add(&empty_llcs, -1);
 	__sync_fetch_and_add(&llc->cpus, online ? 1 : -1);
 	__sync_fetch_and_add(&nr_online, online ? 1 : -1);
+	if (online || llc->cpus)
+		return;
+	__sync_fetch_and_add(&empty_llcs, 1);
+	bpf_for(i, 0, nr_cpus)
+		scx_bpf_kick_cpu(i, SCX_KICK_IDLE);
 }
 
 /* Being there is enough to keep the scheduler over a hotplug; the kernel moves the tasks. */
@@ -516,6 +545,7 @@ s32 BPF_STRUCT_OPS_SLEEPABLE(vigil_init)
 		    make_mask(&llc->brisk) || make_mask(&llc->prompt))
 			return -12;
 	}
+	empty_llcs = nr_llcs;
 	bpf_for(i, 0, nr_cpus) {
 		u32 key = i;
 		struct vigil_sched_cpu_info *info = bpf_map_lookup_elem(&sched_topology, &key);

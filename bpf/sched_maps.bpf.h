@@ -110,6 +110,7 @@ const volatile bool smt;
 const volatile u32 vcache_llc = NO_LLC; /* the LLC with stacked cache, where there is one beside plain ones */
 
 u32 nr_online;
+u32 empty_llcs; /* whose CPUs are all off line */
 
 /* DSQ ids: LLC n is n, CPU n is CPU_DSQ + n. */
 #define CPU_DSQ 0x10000
