@@ -3,8 +3,8 @@
  * Everything the kernel half and the daemon share: ring records, map keys and values, numbers.
  *
  * Included by BPF C, C and C++; fixed-width types, explicit padding, no pointers, no bitfields. Sizes are
- * asserted wherever it is included. Enum values are explicit and never reused. Change anything: bump
- * VIGIL_ABI_VERSION (recordings carry it). In src/, only wire/ and edge/kernel/ include this file.
+ * asserted wherever it is included. Enum values are explicit and never reused. Change a record or
+ * what one contains: bump VIGIL_ABI_VERSION (recordings carry it). In src/, only wire/ and edge/kernel/ include this file.
  */
 #ifndef VIGIL_ABI_H
 #define VIGIL_ABI_H
@@ -381,6 +381,23 @@ enum vigil_urgency {
 enum vigil_sched_class_flags {
 	VIGIL_SCHED_FORGIVE = 1 << 0, /* what it used beyond its share is forgotten when it sleeps */
 	VIGIL_SCHED_JUDGE = 1 << 1,   /* behaviour (bursts) may move its urgency up or down */
+	VIGIL_SCHED_SPREAD = 1 << 2,  /* a whole idle core, however far, before a busy core's second thread */
+};
+
+/*
+ * CPU sets, rebuilt at run time. A task asks for one, softly: an idle CPU of the set first, any other where it has none.
+ * A set without CPUs asks for nothing.
+ */
+enum vigil_cpu_set {
+	VIGIL_SET_ANY = 0,
+	VIGIL_SET_VCACHE = 1,	   /* the LLCs with stacked cache, beside others */
+	VIGIL_SET_FREQUENCY = 2,   /* ... and those others */
+	VIGIL_SET_PERFORMANCE = 3, /* of a hybrid machine: the large cores */
+	VIGIL_SET_EFFICIENT = 4,   /* ... the small ones */
+	VIGIL_SET_LOW_POWER = 5,   /* ... those of the low-power island */
+	VIGIL_SET_PREFERRED = 6,   /* firmware ranks them first */
+	VIGIL_SET_NODE = 16,	   /* 16 + n: near memory node n */
+	VIGIL_SET_COUNT = 64,
 };
 
 /* What a class means to the scheduler. See bpf/README.md for who gains and who loses by each number. */
@@ -391,7 +408,8 @@ struct vigil_sched_class {
 	__u32 lead_us;	  /* how much earlier than its deadline it is queued: whom that lets pass, waits this much longer */
 	__u8 urgency;	  /* enum vigil_urgency */
 	__u8 flags;	  /* enum vigil_sched_class_flags */
-	__u16 pad;
+	__u8 set;	  /* enum vigil_cpu_set: where it would rather run */
+	__u8 pad;
 };
 ABI_SIZE(struct vigil_sched_class, 20);
 
@@ -403,9 +421,10 @@ struct vigil_sched_tunables {
 	__u32 short_burst_us; /* average run below this: prompt; a task above 8 times this: background */
 	__u32 guard_us;	      /* what runs is left alone this long before a PROMPT task may ask */
 	__u32 balance_us;     /* how often a CPU compares its LLC's load with another's; 0 never */
-	__u32 steer;	      /* 1: games to the V-Cache LLC, background off it while they run */
+	__u32 steer;	      /* 1: CPU sets are looked at */
+	__u32 away_set;	      /* enum vigil_cpu_set: where background goes while a game runs */
 };
-ABI_SIZE(struct vigil_sched_tunables, 20 * VIGIL_CLASS_COUNT + 24);
+ABI_SIZE(struct vigil_sched_tunables, 20 * VIGIL_CLASS_COUNT + 28);
 
 #define VIGIL_SCHED_MAX_CPUS 1024
 #define VIGIL_SCHED_MAX_LLCS 64
@@ -422,8 +441,22 @@ struct vigil_sched_cpu_info {
 	__u32 core; /* dense index: equal for SMT siblings */
 	__u32 capacity; /* 1024 = the fastest */
 	__u32 rank;	/* larger is faster, 0 unknown */
+	__u32 node;	/* memory node it belongs to */
 };
-ABI_SIZE(struct vigil_sched_cpu_info, 16);
+ABI_SIZE(struct vigil_sched_cpu_info, 20);
+
+/* Map `sched_set_bits`, by enum vigil_cpu_set: the CPUs of a set, as the daemon last wrote them. */
+struct vigil_cpu_bits {
+	__u64 words[VIGIL_SCHED_MAX_CPUS / 64];
+};
+ABI_SIZE(struct vigil_cpu_bits, VIGIL_SCHED_MAX_CPUS / 8);
+
+/* Context of the SEC("syscall") program `rebuild_cpu_set`: takes one set over from its bits. */
+struct vigil_rebuild_set {
+	__u32 set;    /* enum vigil_cpu_set */
+	__s32 result; /* out: 0 or a negative errno */
+};
+ABI_SIZE(struct vigil_rebuild_set, 8);
 
 #define VIGIL_SCHED_WAIT_BUCKETS 20 /* bucket n: waited [2^n, 2^(n+1)) microseconds; 0 holds all below 2 */
 
@@ -444,7 +477,7 @@ struct vigil_sched_stats {
 	__u64 no_room;	     /* ... did not, because nobody less urgent ran */
 	__u64 yielded;	     /* a tick ended a lease because someone with an earlier deadline waited */
 	__u64 no_storage;    /* decisions without task storage: neutral values were used */
-	__u64 steered;	     /* wake-ups of games sent to an idle CPU of the V-Cache LLC */
+	__u64 steered;	     /* wake-ups of games sent to a CPU of the V-Cache set */
 	__u64 spilled;	     /* ... that found none there */
 	__u64 class_runs[VIGIL_CLASS_COUNT]; /* switches by class */
 	__u64 class_ns[VIGIL_CLASS_COUNT];   /* run time by class */

@@ -21,16 +21,21 @@
  * No starvation. The time at which a queued task is due is never further ahead than wait_bound, and nobody who comes later
  * is put further back than a quarter of it; so every queued task becomes the earliest, whoever comes.
  *
- * CPU. A wake-up takes an idle CPU if there is one (the one before, a whole idle core, the same LLC, any; for a game first
- * the LLC with stacked cache, where one LLC alone has it) and goes there without queueing. Otherwise, if it is prompt or urgent, it takes the place of something less urgent, unless somebody in
- * the queue has been due for long. Otherwise it is queued. A CPU that needs work takes the earliest of: its LLC's queue, its own queue (tasks that may run nowhere
- * else), the task it was running. If there is nothing it takes from other LLCs, and now and then it does so to even
- * out load.
+ * CPU. A task may ask for a set of CPUs (sched_sets): by its class, by where its memory is, or, in the background while a
+ * game runs, to be out of the way. A wake-up takes an idle CPU if there is one: of its set first, then any; in both the one
+ * before with its whole core, a whole core of the same LLC, the one before, the same LLC, the waker's LLC, the memory node,
+ * any. It goes there without queueing. Who is prompt and finds its set busy takes the place of something in the background
+ * there before it looks elsewhere. With no idle CPU at all, who is prompt or urgent takes the place of something less urgent,
+ * unless somebody in the queue has been due for long; otherwise it is queued. A CPU that needs work takes the earliest of:
+ * its LLC's queue, its own queue (tasks that may run nowhere else), the task it was running. If there is nothing it takes
+ * from other LLCs, and now and then it does so to even out load. Who runs outside its set leaves at a tick when a CPU of the
+ * set is idle, and so moves when an exec or a rule gave it another class.
  *
  * Behaviour. Tasks of unknown purpose are prompt when they sleep after short bursts and background when they keep
  * running; see policy/burst.h.
  *
- * Files: sched_maps (state), sched_account (who had what), sched_place (where), policy/ (arithmetic).
+ * Files: sched_maps (state), sched_account (who had what), sched_sets (sets of CPUs), sched_place (where), sched_preempt (who
+ * makes way), policy/ (arithmetic).
  */
 #include "sched_maps.bpf.h"
 #include "sched_account.bpf.h"
@@ -46,15 +51,19 @@ char _license[] SEC("license") = "GPL";
 s32 BPF_STRUCT_OPS(vigil_select_cpu, struct task_struct *p, s32 prev_cpu, u64 wake_flags)
 {
 	struct vigil_sched_tunables *tun = tunables();
+	bool preempt = false;
 	s32 cpu;
 
 	if (!tun)
 		return prev_cpu;
-	cpu = pick_idle(p, prev_cpu, wake_flags, tun->steer);
+	cpu = pick_cpu(p, task_of(p), prev_cpu, wake_flags, tun, &preempt);
 	if (cpu < 0)
 		return prev_cpu;
-	dsq_insert(p, SCX_DSQ_LOCAL, (u64)tun->lease_us * 1000, 0);
-	count(direct);
+	dsq_insert(p, SCX_DSQ_LOCAL, (u64)tun->lease_us * 1000, preempt ? SCX_ENQ_PREEMPT : 0);
+	if (preempt)
+		count(kicks);
+	else
+		count(direct);
 	return cpu;
 }
 
@@ -123,10 +132,11 @@ void BPF_STRUCT_OPS(vigil_quiescent, struct task_struct *p, u64 deq_flags)
  * p is prompt and nobody was idle: who makes way for it? Nobody while somebody in the queue has been due for long, for then the
  * order of the queue must hold; else strings of short prompt runs could keep the others waiting.
  */
-static __always_inline s32 make_way(struct task_struct *p, struct vigil_sched_task *t, struct cpu *cpu, s32 here, bool pinned,
+static __always_inline s32 make_way(struct task_struct *p, struct vigil_task *task, struct cpu *cpu, s32 here, bool pinned,
 				    struct llc *llc, u64 due, u64 now, struct vigil_sched_tunables *tun)
 {
 	u64 head = dsq_head_key(cpu->llc, NEVER), begun_before = now;
+	struct vigil_sched_task *t = &task->sched;
 
 	if (head < due && head + wait_ns(tun) / 4 < now) {
 		count(held_back);
@@ -135,15 +145,14 @@ static __always_inline s32 make_way(struct task_struct *p, struct vigil_sched_ta
 	/* Prompt by behaviour, not by class: what has just begun is left alone for a while. */
 	if (t->urgency == RUNS_BRISK)
 		begun_before -= (u64)tun->guard_us * 1000;
-	if (!pinned && vcache_llc != NO_LLC && tun->steer && t->klass == VIGIL_CLASS_GAMING && cpu->llc != vcache_llc) {
-		struct llc *vcache = llc_of(vcache_llc);
-		s32 target = vcache ? claim(vcache->background, p, t->urgency, now, begun_before) : -1;
+	if (!pinned) {
+		struct cpu_set *set = set_of(set_for(task, tun));
+		s32 target = set ? claim_in_set(p, set, t->urgency, now, begun_before) : -1;
 
 		if (target >= 0)
 			return target;
-	}
-	if (!pinned)
 		return pick_victim(p, t->urgency, llc, here, now, begun_before);
+	}
 	if (!gives_way(cpu, here, t->urgency, now, begun_before))
 		return -1;
 	ask(cpu, t->urgency, now);
@@ -179,11 +188,12 @@ void BPF_STRUCT_OPS(vigil_enqueue, struct task_struct *p, u64 enq_flags)
 	now = now_ns();
 	if (task) {
 		t = &task->sched;
+		t->flags &= ~VIGIL_ST_LEAVING;
 		if (request_served(t))
 			renew(p, task, llc, tun);
 		due = due_of(t, llc, now, tun);
 		if ((enq_flags & SCX_ENQ_WAKEUP) && t->urgency >= RUNS_BRISK) {
-			target = make_way(p, t, cpu, here, pinned, llc, due, now, tun);
+			target = make_way(p, task, cpu, here, pinned, llc, due, now, tun);
 			if (target >= 0) {
 				dsq_insert(p, target == here ? SCX_DSQ_LOCAL : SCX_DSQ_LOCAL_ON | target, lease, SCX_ENQ_PREEMPT);
 				count(kicks);
@@ -202,14 +212,26 @@ void BPF_STRUCT_OPS(vigil_enqueue, struct task_struct *p, u64 enq_flags)
 		count(pinned);
 		return;
 	}
-	dsq_insert_vtime(p, cpu->llc, lease, due, enq_flags);
-	count(queued);
 	/* It was not a wake-up, so nobody has looked for an idle CPU. */
 	if (!(enq_flags & SCX_ENQ_WAKEUP)) {
-		target = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
-		if (target >= 0)
+		target = pick_again(p, task, llc, here, tun);
+		if (target >= 0) {
+			/* While a CPU comes or goes our masks lag behind; the kernel does not forgive a CPU that p may not use. */
+			if (bpf_cpumask_test_cpu(target, p->cpus_ptr)) {
+				dsq_insert(p, SCX_DSQ_LOCAL_ON | target, lease, 0);
+				count(direct);
+				return;
+			}
 			scx_bpf_kick_cpu(target, SCX_KICK_IDLE);
+		}
+		/* It wanted to leave, but the room is gone, and nobody else waits here. */
+		if (enq_flags & SCX_ENQ_LAST) {
+			dsq_insert(p, SCX_DSQ_LOCAL, lease, 0);
+			return;
+		}
 	}
+	dsq_insert_vtime(p, cpu->llc, lease, due, enq_flags);
+	count(queued);
 }
 
 /* Evens out load between LLCs: takes the other's earliest if that leaves both more equal. */
@@ -253,7 +275,7 @@ void BPF_STRUCT_OPS(vigil_dispatch, s32 here, struct task_struct *prev)
 	struct cpu *cpu = cpu_of(here);
 	struct vigil_task *task;
 	struct llc *llc;
-	bool runs_on = false, own;
+	bool runs_on = false, leaves = false, own;
 	u64 now, key_prev = NEVER, key_own, key_llc;
 
 	if (!cpu || !tun)
@@ -265,7 +287,10 @@ void BPF_STRUCT_OPS(vigil_dispatch, s32 here, struct task_struct *prev)
 	if (prev && (prev->scx.flags & SCX_TASK_QUEUED)) {
 		runs_on = true;
 		task = task_of(prev);
-		if (task) {
+		if (task && (task->sched.flags & VIGIL_ST_LEAVING)) {
+			runs_on = false;
+			leaves = true;
+		} else if (task) {
 			charge(task, llc, now);
 			if (request_served(&task->sched))
 				renew(prev, task, llc, tun);
@@ -286,7 +311,7 @@ void BPF_STRUCT_OPS(vigil_dispatch, s32 here, struct task_struct *prev)
 				return;
 		}
 	}
-	if (nr_llcs > 1 && balance(llc, cpu, now, tun)) {
+	if (nr_llcs > 1 && !leaves && balance(llc, cpu, now, tun)) {
 		count(balanced);
 		return;
 	}
@@ -294,7 +319,7 @@ void BPF_STRUCT_OPS(vigil_dispatch, s32 here, struct task_struct *prev)
 		return;
 	if (own && dsq_take(CPU_DSQ + here))
 		return;
-	if (nr_llcs > 1 && !runs_on && steal(cpu->llc)) {
+	if (nr_llcs > 1 && !runs_on && !leaves && steal(cpu->llc)) {
 		count(stolen);
 		return;
 	}
@@ -335,8 +360,8 @@ void BPF_STRUCT_OPS(vigil_running, struct task_struct *p)
 		cpu->asked = 0;
 	cpu->busy = 1;
 	show_urgency(cpu, here, llc, t->urgency);
-	if (vcache_llc != NO_LLC && t->klass == VIGIL_CLASS_GAMING)
-		llc->game_at = now;
+	if (t->klass == VIGIL_CLASS_GAMING && now - game_at > GAME_NOTE_NS)
+		game_at = now;
 	if (t->klass < VIGIL_CLASS_COUNT) {
 		s->class_runs[t->klass]++;
 		if (t->woken_at) {
@@ -386,6 +411,12 @@ void BPF_STRUCT_OPS(vigil_tick, struct task_struct *p)
 		return;
 	now = now_ns();
 	charge(task, llc, now);
+	if (wants_to_move(p, task, here, tun)) {
+		t->flags |= VIGIL_ST_LEAVING;
+		p->scx.slice = 0;
+		count(yielded);
+		return;
+	}
 	if (!request_served(t))
 		return;
 	renew(p, task, llc, tun);
@@ -439,10 +470,13 @@ void BPF_STRUCT_OPS(vigil_set_weight, struct task_struct *p, u32 weight)
 
 static void set_online(s32 id, bool online)
 {
+	u32 any = VIGIL_SET_ANY;
+	struct cpu_set *all = bpf_map_lookup_elem(&sched_sets, &any);
 	struct cpu *cpu = cpu_of(id);
+	struct bpf_cpumask *mask;
 	struct llc *llc;
 
-	if (!cpu || cpu->online == online)
+	if (!cpu || !all || cpu->online == online)
 		return;
 	llc = llc_of(cpu->llc);
 	if (!llc)
@@ -450,6 +484,13 @@ static void set_online(s32 id, bool online)
 	cpu->online = online;
 	__sync_fetch_and_add(&llc->cpus, online ? 1 : -1);
 	__sync_fetch_and_add(&nr_online, online ? 1 : -1);
+	bpf_rcu_read_lock();
+	mask = all->mask;
+	if (mask && online)
+		bpf_cpumask_set_cpu(id, mask);
+	else if (mask)
+		bpf_cpumask_clear_cpu(id, mask);
+	bpf_rcu_read_unlock();
 }
 
 /* Being there is enough to keep the scheduler over a hotplug; the kernel moves the tasks. */
@@ -500,9 +541,13 @@ static void report(u32 state, struct scx_exit_info *info)
 s32 BPF_STRUCT_OPS_SLEEPABLE(vigil_init)
 {
 	const struct cpumask *online;
+	u32 any = VIGIL_SET_ANY;
+	struct cpu_set *all = bpf_map_lookup_elem(&sched_sets, &any);
 	s32 err;
 	int i;
 
+	if (!all || make_mask(&all->mask))
+		return -12;
 	bpf_for(i, 0, nr_llcs) {
 		struct llc *llc = llc_of(i);
 
@@ -533,7 +578,10 @@ s32 BPF_STRUCT_OPS_SLEEPABLE(vigil_init)
 		if (err)
 			return err;
 		cpu->llc = info->llc;
+		cpu->node_set = VIGIL_SET_NODE + info->node < VIGIL_SET_COUNT ? VIGIL_SET_NODE + info->node : VIGIL_SET_ANY;
 		cpu->urgency = CPU_UNSET;
+		if (make_mask(&cpu->scratch) || make_mask(&cpu->narrow))
+			return -12;
 		bpf_rcu_read_lock();
 		mask = llc->mask;
 		if (mask)
@@ -581,6 +629,7 @@ struct sched_ext_ops vigil_ops = {
 	.cpu_offline = (void *)vigil_cpu_offline,
 	.init = (void *)vigil_init,
 	.exit = (void *)vigil_exit,
+	.flags = SCX_OPS_ENQ_LAST, /* so that the last one can leave */
 	.timeout_ms = 5000,
 	.name = "vigil",
 };

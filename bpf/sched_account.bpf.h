@@ -53,11 +53,6 @@ static __always_inline void leave(struct llc *llc, struct vigil_sched_task *t)
 	__sync_fetch_and_sub(&llc->clock, vigil_clock_shift(t->vtime, llc->clock, share, load));
 }
 
-static __always_inline u64 wait_ns(struct vigil_sched_tunables *tun)
-{
-	return (u64)tun->wait_bound_us * 1000;
-}
-
 /* A new request, when the last one has been served. Who is so far ahead that it would wait too long is let off the rest. */
 static __always_inline void renew(struct task_struct *p, struct vigil_task *task, struct llc *llc,
 				  struct vigil_sched_tunables *tun)

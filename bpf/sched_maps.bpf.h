@@ -32,7 +32,11 @@ struct cpu {
 	u8 asked;    /* highest urgency that is on its way there: for a moment nobody less urgent may come before it */
 	u8 busy;     /* runs one of ours: 0 when idle, or when a real-time task has it */
 	u8 online;
-	u32 next_peer; /* which LLC to compare with next */
+	u16 next_peer; /* which LLC to compare with next */
+	u16 node_set;  /* enum vigil_cpu_set of the memory node it belongs to */
+	/* for a mask made of others, by what runs on this CPU with interrupts off */
+	struct bpf_cpumask __kptr *scratch;
+	struct bpf_cpumask __kptr *narrow;
 } __attribute__((aligned(64)));
 
 /* An LLC: the CPUs that share a last-level cache, one queue, one clock. */
@@ -40,7 +44,6 @@ struct llc {
 	u64 clock;	/* virtual time, see policy/deadline.h */
 	u64 load;	/* sum of the shares of all that are runnable here */
 	u64 balance_at; /* when to compare with another LLC again */
-	u64 game_at;	/* when a game last began to run here */
 	u32 cpus;	/* online */
 	u32 id;
 	struct bpf_cpumask __kptr *mask; /* all its CPUs */
@@ -107,7 +110,7 @@ struct {
 const volatile u32 nr_llcs = 1;
 const volatile u32 nr_cpus = 1;
 const volatile bool smt;
-const volatile u32 vcache_llc = NO_LLC; /* the LLC with stacked cache, where there is one beside plain ones */
+const volatile bool several_nodes;
 
 u32 nr_online;
 
@@ -131,6 +134,11 @@ static __always_inline struct vigil_sched_tunables *tunables(void)
 	u32 zero = 0;
 
 	return bpf_map_lookup_elem(&sched_tunables, &zero);
+}
+
+static __always_inline u64 wait_ns(const struct vigil_sched_tunables *tun)
+{
+	return (u64)tun->wait_bound_us * 1000;
 }
 
 static __always_inline struct vigil_task *task_of(struct task_struct *p)

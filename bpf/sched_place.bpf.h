@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where: an idle CPU for who wakes up, or one that may be asked to reschedule. By the kernel's idle masks and our
- * masks of running urgencies; no loop over CPUs.
+ * Where: an idle CPU for who wakes up, by the kernel's idle masks and ours; no loop over CPUs.
  */
 #ifndef VIGIL_SCHED_PLACE_BPF_H
 #define VIGIL_SCHED_PLACE_BPF_H
 
 #include "sched_maps.bpf.h"
+#include "sched_sets.bpf.h"
+#include "sched_preempt.bpf.h"
 
 /*
  * May run on one CPU only. While BPF runs for the current task its migration_disabled is at least 1 of BPF's own making,
@@ -21,11 +22,15 @@ static __always_inline bool is_pinned(const struct task_struct *p)
 	return p->migration_disabled > 1 || bpf_get_current_task_btf() != p;
 }
 
-static __always_inline s32 pick_idle_in(struct llc *llc, u64 flags)
+static __always_inline s32 pick_idle_in(const struct bpf_cpumask *mask, u64 flags)
 {
-	const struct bpf_cpumask *mask = llc->mask;
-
 	return mask ? scx_bpf_pick_idle_cpu((const struct cpumask *)mask, flags) : -1;
+}
+
+/* What is in both masks, in one of this CPU's own; NULL: nothing is. */
+static __always_inline struct bpf_cpumask *both(struct bpf_cpumask *out, const struct cpumask *a, const struct cpumask *b)
+{
+	return out && bpf_cpumask_and(out, a, b) ? out : NULL;
 }
 
 static __always_inline bool core_is_idle(s32 cpu)
@@ -37,180 +42,197 @@ static __always_inline bool core_is_idle(s32 cpu)
 	return whole;
 }
 
-#define GAME_RECENT_NS 200000000ULL
-
-/*
- * On a machine where one LLC has stacked cache: games go there while it has an idle CPU, and spill over when it has none; what
- * is background keeps off it while a game runs there and another LLC has an idle CPU. Negative: no preference, or no room.
- */
-static __always_inline s32 pick_steered(struct task_struct *p, struct cpu *home, s32 prev)
+/* `prev` if it is idle, its whole core if there are siblings and `whole` asks for it. */
+static __always_inline bool take_prev(s32 prev, bool whole)
 {
-	struct vigil_task *task = task_of(p);
-	struct llc *vcache = llc_of(vcache_llc), *other;
-	s32 cpu = -1;
-	u32 i;
+	return (!smt || !whole || core_is_idle(prev)) && scx_bpf_test_and_clear_cpu_idle(prev);
+}
 
-	if (!task || !vcache)
-		return -1;
-	if (task->v.klass == VIGIL_CLASS_GAMING) {
-		if (home->llc == vcache_llc && scx_bpf_test_and_clear_cpu_idle(prev))
-			cpu = prev;
-		if (cpu < 0 && smt)
-			cpu = pick_idle_in(vcache, SCX_PICK_IDLE_CORE);
-		if (cpu < 0)
-			cpu = pick_idle_in(vcache, 0);
-		if (cpu >= 0)
-			count(steered);
-		else
-			count(spilled);
-		return cpu;
-	}
-	if (home->llc != vcache_llc || task->sched.urgency != RUNS_BACKGROUND || now_ns() - vcache->game_at > GAME_RECENT_NS)
-		return -1;
-	bpf_for(i, 0, nr_llcs) {
-		if (i == vcache_llc)
-			continue;
-		other = llc_of(i);
-		if (!other)
-			break;
-		cpu = pick_idle_in(other, 0);
-		if (cpu >= 0)
-			break;
-	}
-	return cpu;
+static __always_inline bool spreads(const struct vigil_task *task, const struct vigil_sched_tunables *tun)
+{
+	u32 klass = task->v.klass;
+
+	return klass < VIGIL_CLASS_COUNT && (tun->classes[klass].flags & VIGIL_SCHED_SPREAD);
 }
 
 /*
- * The CPU before, if its whole core is idle; a whole idle core of the LLC; the CPU before; any of the LLC; any at all.
- * What is not allowed everywhere takes the kernel's own choice, which looks at its mask. Negative: none.
+ * An idle CPU of the set that p may use: the one before with its whole core, a whole core near it, any whole core; then, but
+ * not for who spreads, the one before, one near it, any. `near` is the LLC where p ran before; it counts for sets of several
+ * LLCs.
  */
-static __always_inline s32 pick_idle(struct task_struct *p, s32 prev, u64 wake_flags, bool steer)
+static __always_inline s32 pick_in_set(struct task_struct *p, struct cpu_set *set, s32 prev, struct llc *near, bool spreads,
+				       bool sticky)
+{
+	struct cpu *self = cpu_of(bpf_get_smp_processor_id());
+	const struct bpf_cpumask *asked = set->mask, *close = NULL;
+	bool inside;
+	s32 cpu;
+
+	if (!asked || !self)
+		return -1;
+	if (!runs_anywhere(p)) {
+		asked = both(self->scratch, (const struct cpumask *)asked, p->cpus_ptr);
+		if (!asked)
+			return -1;
+	}
+	inside = bpf_cpumask_test_cpu(prev, (const struct cpumask *)asked);
+	if (inside && take_prev(prev, !sticky))
+		return prev;
+	if (set->llc == NO_LLC && near->mask)
+		close = both(self->narrow, (const struct cpumask *)asked, (const struct cpumask *)near->mask);
+	if (smt) {
+		cpu = pick_idle_in(close, SCX_PICK_IDLE_CORE);
+		if (cpu >= 0)
+			return cpu;
+		cpu = pick_idle_in(asked, SCX_PICK_IDLE_CORE);
+		if (cpu >= 0 || spreads)
+			return cpu;
+		if (inside && take_prev(prev, false))
+			return prev;
+	}
+	cpu = pick_idle_in(close, 0);
+	return cpu >= 0 ? cpu : pick_idle_in(asked, 0);
+}
+
+/* Near before far: the memory node of the CPU before, then the whole machine. */
+static __always_inline s32 pick_far(struct task_struct *p, struct cpu *home, u64 flags)
+{
+	struct cpu_set *node = several_nodes ? set_of(home->node_set) : NULL;
+	s32 cpu = node ? pick_idle_in(node->mask, flags) : -1;
+
+	return cpu >= 0 ? cpu : scx_bpf_pick_idle_cpu(p->cpus_ptr, flags);
+}
+
+/*
+ * Any idle CPU: the one before with its whole core, a whole core of the LLC (of the machine, for who spreads), the one
+ * before, any of the LLC, of the waker's LLC, of the memory node, any. Who is woken by what is about to sleep in another LLC
+ * looks there first: they share data.
+ */
+static __always_inline s32 pick_anywhere(struct task_struct *p, s32 prev, struct cpu *home, u64 wake_flags, bool spreads,
+					 bool sticky)
+{
+	struct llc *llc = llc_of(home->llc), *waker_llc = NULL;
+	s32 cpu;
+
+	if (!llc)
+		return -1;
+	if (nr_llcs > 1 && (wake_flags & SCX_WAKE_TTWU)) {
+		struct cpu *waker = cpu_of(bpf_get_smp_processor_id());
+
+		if (waker && waker->llc != home->llc)
+			waker_llc = llc_of(waker->llc);
+		if (waker_llc && (wake_flags & SCX_WAKE_SYNC)) {
+			cpu = pick_idle_in(waker_llc->mask, 0);
+			if (cpu >= 0)
+				return cpu;
+		}
+	}
+	if (take_prev(prev, !sticky))
+		return prev;
+	if (smt) {
+		cpu = pick_idle_in(llc->mask, SCX_PICK_IDLE_CORE);
+		if (cpu < 0 && nr_llcs > 1 && spreads)
+			cpu = pick_far(p, home, SCX_PICK_IDLE_CORE);
+		if (cpu >= 0)
+			return cpu;
+		if (take_prev(prev, false))
+			return prev;
+	}
+	cpu = pick_idle_in(llc->mask, 0);
+	if (cpu >= 0 || nr_llcs == 1)
+		return cpu;
+	if (waker_llc) {
+		cpu = pick_idle_in(waker_llc->mask, 0);
+		if (cpu >= 0)
+			return cpu;
+	}
+	return pick_far(p, home, 0);
+}
+
+/* A CPU of the set that runs something in the background, which makes way for p. */
+static __always_inline s32 claim_in_set(struct task_struct *p, struct cpu_set *set, u8 urgency, u64 now, u64 begun_before)
+{
+	struct cpu *self = cpu_of(bpf_get_smp_processor_id());
+	const struct bpf_cpumask *asked = set->mask;
+	struct llc *llc = llc_of(set->llc);
+
+	if (!asked || !llc || !self)
+		return -1;
+	asked = both(self->scratch, (const struct cpumask *)asked, p->cpus_ptr);
+	return asked ? claim(llc->background, (const struct cpumask *)asked, urgency, now, begun_before) : -1;
+}
+
+/* The CPU where p, which runs here and is not to go on here, can go on at once. */
+static __always_inline s32 pick_again(struct task_struct *p, struct vigil_task *task, struct llc *llc, s32 here,
+				      struct vigil_sched_tunables *tun)
+{
+	struct cpu_set *set = task ? set_of(set_for(task, tun)) : NULL;
+	s32 cpu = set ? pick_in_set(p, set, here, llc, spreads(task, tun), false) : -1;
+
+	return cpu >= 0 ? cpu : scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+}
+
+/* Does p run outside the set it asks for, while a CPU there is idle? */
+static __always_inline bool wants_to_move(struct task_struct *p, struct vigil_task *task, s32 here,
+					  struct vigil_sched_tunables *tun)
+{
+	struct cpu_set *set = set_of(set_for(task, tun));
+	const struct bpf_cpumask *asked = set ? set->mask : NULL;
+	const struct cpumask *idle;
+	bool room;
+
+	if (!asked || !runs_anywhere(p) || bpf_cpumask_test_cpu(here, (const struct cpumask *)asked))
+		return false;
+	idle = smt && spreads(task, tun) ? scx_bpf_get_idle_smtmask() : scx_bpf_get_idle_cpumask();
+	room = bpf_cpumask_intersects(idle, (const struct cpumask *)asked);
+	scx_bpf_put_idle_cpumask(idle);
+	return room;
+}
+
+/*
+ * The CPU for a wake-up or a fork. First the set it asks for, then any; what may not run
+ * everywhere and finds nothing in its set takes the kernel's own choice, which looks at its mask. Negative: none.
+ * *preempt: what runs there is to make way.
+ */
+static __always_inline s32 pick_cpu(struct task_struct *p, struct vigil_task *task, s32 prev, u64 wake_flags,
+				    struct vigil_sched_tunables *tun, bool *preempt)
 {
 	struct cpu *home = cpu_of(prev);
 	struct llc *llc = home ? llc_of(home->llc) : NULL;
-	bool idle = false;
-	s32 cpu;
+	bool idle = false, sticky = false, spread = false;
+	struct cpu_set *set = NULL;
+	s32 cpu = -1;
 
-	if (p->nr_cpus_allowed < nr_online || !llc) {
+	if (task && llc) {
+		spread = spreads(task, tun);
+		sticky = task->v.flags & VIGIL_F_VCPU;
+		set = set_of(set_for(task, tun));
+	}
+	if (set && set->mask) {
+		cpu = pick_in_set(p, set, prev, llc, spread, sticky);
+		if (cpu < 0 && preempt && task->sched.urgency >= RUNS_PROMPT) {
+			/* Rather the place of something in the background than an idle CPU elsewhere, which is left to that.
+			 * Not while somebody has been due there for long: see make_way(). */
+			u64 now = now_ns(), head = dsq_head_key(set->llc, ~0ULL);
+
+			if (head == ~0ULL || head + wait_ns(tun) / 4 > now)
+				cpu = claim_in_set(p, set, task->sched.urgency, now, now);
+			*preempt = cpu >= 0;
+		}
+		if (task->v.klass == VIGIL_CLASS_GAMING && tun->classes[VIGIL_CLASS_GAMING].set == VIGIL_SET_VCACHE) {
+			if (cpu >= 0)
+				count(steered);
+			else
+				count(spilled);
+		}
+		if (cpu >= 0)
+			return cpu;
+	}
+	if (!llc || !runs_anywhere(p)) {
 		cpu = scx_bpf_select_cpu_dfl(p, prev, wake_flags, &idle);
 		return idle ? cpu : -1;
 	}
-	if (vcache_llc != NO_LLC && steer) {
-		cpu = pick_steered(p, home, prev);
-		if (cpu >= 0)
-			return cpu;
-	}
-	if (smt) {
-		if (core_is_idle(prev) && scx_bpf_test_and_clear_cpu_idle(prev))
-			return prev;
-		cpu = pick_idle_in(llc, SCX_PICK_IDLE_CORE);
-		if (cpu >= 0)
-			return cpu;
-	}
-	if (scx_bpf_test_and_clear_cpu_idle(prev))
-		return prev;
-	cpu = pick_idle_in(llc, 0);
-	if (cpu >= 0 || nr_llcs == 1)
-		return cpu;
-	return scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
-}
-
-#define ASKED_NS 1000000
-
-/*
- * Does what runs there make way? Not if it is as urgent, has only just begun, or somebody as urgent is on its way there or
- * waits there already: the newcomer would be put before him, and nothing but he himself would end its run.
- */
-static __always_inline bool gives_way(struct cpu *cpu, s32 id, u8 urgency, u64 now, u64 begun_before)
-{
-	return cpu->busy && cpu->urgency < urgency && vigil_before(cpu->since, begun_before) &&
-	       (cpu->asked < urgency || now - cpu->asked_at > ASKED_NS) && !scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | id);
-}
-
-static __always_inline void ask(struct cpu *cpu, u8 urgency, u64 now)
-{
-	cpu->asked = urgency;
-	cpu->asked_at = now;
-}
-
-/*
- * One of the CPUs in `mask` that p may use, taken out of it so that two wakers do not ask the same one. The masks are kept
- * lazily, so what is found may have nothing to give any more; a few are tried.
- */
-static __always_inline s32 claim(struct bpf_cpumask *mask, struct task_struct *p, u8 urgency, u64 now, u64 begun_before)
-{
-	struct cpu *victim;
-	u32 cpu;
-	int i;
-
-	if (!mask)
-		return -1;
-	bpf_for(i, 0, 3) {
-		cpu = bpf_cpumask_any_and_distribute((const struct cpumask *)mask, p->cpus_ptr);
-		victim = cpu_of(cpu);
-		if (!victim)
-			return -1;
-		if (!gives_way(victim, cpu, urgency, now, begun_before))
-			continue;
-		if (!bpf_cpumask_test_and_clear_cpu(cpu, mask))
-			continue;
-		victim->urgency = CPU_UNSET;
-		ask(victim, urgency, now);
-		return cpu;
-	}
-	return -1;
-}
-
-/* A CPU that runs something less urgent: where p ran before if that will do, else the least urgent of its LLC. */
-static __always_inline s32 pick_victim(struct task_struct *p, u8 urgency, struct llc *llc, s32 prev, u64 now, u64 begun_before)
-{
-	struct cpu *home = cpu_of(prev);
-	s32 cpu;
-
-	if (home && gives_way(home, prev, urgency, now, begun_before)) {
-		ask(home, urgency, now);
-		return prev;
-	}
-	cpu = claim(llc->background, p, urgency, now, begun_before);
-	if (cpu < 0 && urgency > RUNS_NORMAL)
-		cpu = claim(llc->normal, p, urgency, now, begun_before);
-	if (cpu < 0 && urgency > RUNS_BRISK)
-		cpu = claim(llc->brisk, p, urgency, now, begun_before);
-	if (cpu < 0 && urgency > RUNS_PROMPT)
-		cpu = claim(llc->prompt, p, urgency, now, begun_before);
-	return cpu;
-}
-
-static __always_inline struct bpf_cpumask *mask_of(struct llc *llc, u8 urgency)
-{
-	switch (urgency) {
-	case RUNS_BACKGROUND:
-		return llc->background;
-	case RUNS_NORMAL:
-		return llc->normal;
-	case RUNS_BRISK:
-		return llc->brisk;
-	case RUNS_PROMPT:
-		return llc->prompt;
-	default:
-		return NULL;
-	}
-}
-
-/* Puts this CPU into the mask of what it now runs. */
-static __always_inline void show_urgency(struct cpu *cpu, s32 id, struct llc *llc, u8 urgency)
-{
-	struct bpf_cpumask *mask;
-
-	if (cpu->urgency == urgency)
-		return;
-	mask = mask_of(llc, cpu->urgency);
-	if (mask)
-		bpf_cpumask_clear_cpu(id, mask);
-	cpu->urgency = urgency;
-	mask = mask_of(llc, urgency);
-	if (mask)
-		bpf_cpumask_set_cpu(id, mask);
+	return pick_anywhere(p, prev, home, wake_flags, spread, sticky);
 }
 
 #endif

@@ -9,7 +9,8 @@
 #define VIGIL_SCHED_TASK_H
 
 enum vigil_sched_task_flags {
-	VIGIL_ST_PLACED = 1 << 0, /* has a vtime */
+	VIGIL_ST_PLACED = 1 << 0,  /* has a vtime */
+	VIGIL_ST_LEAVING = 1 << 1, /* gives its CPU up for an idle one in the set it asks for */
 };
 
 struct vigil_sched_task {
@@ -30,6 +31,7 @@ struct vigil_sched_task {
 	__u8 behaviour; /* enum vigil_behaviour */
 	__u8 klass;	/* the class share and urgency were made of */
 	__u8 flags;
+	__u8 near_set; /* enum vigil_cpu_set near the memory it uses; 0: nothing known */
 };
 
 #endif

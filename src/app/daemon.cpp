@@ -339,7 +339,7 @@ void Daemon::reload() {
   if (options_.rule_folders != folders) watch_rule_folders();
   kLog.info("reloaded in {} ms: {} rules", (monotonic_now() - before) / 1'000'000, book_.rules.rules.size());
   if (scheduler_ && scheduler_->is_attached()) {
-    scheduler_->set_tunables(tunables_of(options_));
+    push_cpu_sets(*scheduler_);
   } else if (options_.mode != RunMode::observe) {
     // A reload is also how a person says: try again.
     supervisor_.reset();

@@ -77,6 +77,8 @@ class Daemon {
   void on_foreign_scheduler_change();
   Result<Scheduler> load_scheduler(const SchedTopology& topology, bool replaces);
   SchedTopology sched_topology() const;
+  // The CPU sets of the machine as it is now, and which of them classes ask for; returns how many sets were written.
+  std::uint32_t push_cpu_sets(Scheduler& scheduler);
 
   // The machine changes: daemon_machine.cpp.
   void on_machine_settled(const Burst& burst);

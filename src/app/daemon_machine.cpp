@@ -74,7 +74,9 @@ Result<std::uint32_t> Daemon::tell_scheduler() {
     replace_scheduler(sched_topology());
     return static_cast<std::uint32_t>(scheduler_ ? scheduler_->topology().cpus.size() : 0);
   }
-  return scheduler_->set_topology(topology);
+  auto written = scheduler_->set_topology(topology);
+  if (written) *written += push_cpu_sets(*scheduler_);
+  return written;
 }
 
 // The new one is loaded and verified while the old one still schedules, so that the kernel's own has the machine only for

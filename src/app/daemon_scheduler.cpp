@@ -40,8 +40,23 @@ Result<Scheduler> Daemon::load_scheduler(const SchedTopology& topology, bool rep
   options.events = &classifier_->events_object();
   options.topology = topology;
   options.replaces = replaces;
-  options.tunables = tunables_of(options_);
-  return Scheduler::load(options);
+  auto scheduler = Scheduler::load(options);
+  if (scheduler) push_cpu_sets(*scheduler);
+  return scheduler;
+}
+
+std::uint32_t Daemon::push_cpu_sets(Scheduler& scheduler) {
+  const auto sets = machine_ ? policy::cpu_sets_of(machine_->topology()) : policy::CpuSets();
+  std::uint32_t written = 0;
+  for (std::uint32_t i = 1; i < policy::kCpuSetCount; i++) {
+    const auto id = static_cast<policy::CpuSetId>(i);
+    if (auto done = scheduler.set_cpu_set(id, sets[id]))
+      written += *done;
+    else
+      kLog.warn("nothing is placed by the CPU set '{}': {}", policy::to_string(id), done.error().message());
+  }
+  scheduler.set_tunables(tunables_of(options_, sets));
+  return written;
 }
 
 void Daemon::try_attach(const char* occasion) {

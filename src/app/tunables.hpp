@@ -8,6 +8,7 @@
 
 namespace vigil::app {
 
-SchedTunables tunables_of(const Options& options);
+// `sets`: what this machine has to choose from, for where classes would rather run.
+SchedTunables tunables_of(const Options& options, const policy::CpuSets& sets);
 
 }  // namespace vigil::app

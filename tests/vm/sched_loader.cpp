@@ -3,10 +3,11 @@
 // The scheduler without the daemon: loads and attaches it, stays until SIGTERM or until the kernel ends it, then prints
 // why it ended and its counters. For guest suites and benchmarks.
 //
-//   sched_loader [--llc CPULIST]... [--smt] [--vcache N] [--by-name OBJECT --class NAME=PREFIX...] [--quiet] [--cost]
+//   sched_loader [--llc CPULIST]... [--smt] [--vcache N] [--cpu-set NUMBER=CPULIST]... [--by-name OBJECT --class NAME=PREFIX...] [--quiet] [--cost]
 //                [--other OBJECT] [--set NAME=NUMBER]...
 //
 // --llc names the CPUs of one last-level cache each; without it all CPUs share one. --smt: CPUs 2n and 2n+1 are one core.
+// --vcache: LLC N has stacked cache. --cpu-set: the CPUs of a set (enum vigil_cpu_set).
 // --class gives every thread that takes a name beginning with PREFIX a class (OBJECT is by_name.bpf.o): where there are no
 // rules, that is how a load says what it is. --cost: what each BPF program ran, and how much of it the verifier looked at.
 // --other: not our scheduler but the one in that object. --set: a tunable.
@@ -115,6 +116,7 @@ bool set_tunable(SchedTunables& tunables, const std::string& name, double value)
   if (name == "guard_us") return tunables.guard_us = number, true;
   if (name == "balance_us") return tunables.balance_us = number, true;
   if (name == "steer") return tunables.steer = number != 0, true;
+  if (name == "away_set") return tunables.away = static_cast<policy::CpuSetId>(number), true;
   const auto dot = name.find('.');  // class.field
   const auto klass = parse_workload_class(name.substr(0, dot));
   if (!klass || dot == std::string::npos) return false;
@@ -124,6 +126,8 @@ bool set_tunable(SchedTunables& tunables, const std::string& name, double value)
   if (field == "request_us") return chosen.request_us = number, true;
   if (field == "credit_us") return chosen.credit_us = number, true;
   if (field == "lead_us") return chosen.lead_us = number, true;
+  if (field == "set") return chosen.set = static_cast<policy::CpuSetId>(number), true;
+  if (field == "spread") return chosen.spread = number != 0, true;
   if (field == "urgency") return chosen.urgency = static_cast<std::uint8_t>(number), true;
   return false;
 }
@@ -171,6 +175,8 @@ int main(int argc, char** argv) {
   std::string other;
   bool smt = false, quiet = false, cost = false;
   std::optional<std::uint32_t> vcache;
+  policy::CpuSets sets;
+  std::vector<std::pair<std::string, double>> settings;
   for (int i = 1; i < argc; i++) {
     const std::string_view option = argv[i];
     const auto next = [&]() -> std::string { return i + 1 < argc ? argv[++i] : ""; };
@@ -189,8 +195,15 @@ int main(int argc, char** argv) {
     } else if (option == "--set") {
       const auto setting = next();
       const auto at = setting.find('=');
-      if (at == std::string::npos || !set_tunable(options.tunables, setting.substr(0, at), std::atof(setting.c_str() + at + 1)))
-        return usage("--set NAME=NUMBER, not '" + setting + "'");
+      if (at == std::string::npos) return usage("--set NAME=NUMBER, not '" + setting + "'");
+      settings.emplace_back(setting.substr(0, at), std::atof(setting.c_str() + at + 1));
+    } else if (option == "--cpu-set") {
+      const auto text = next();
+      const auto at = text.find('=');
+      const auto number = parse_number<std::uint32_t>(text.substr(0, at));
+      auto cpus = CpuSet::parse(at == std::string::npos ? "" : text.substr(at + 1));
+      if (!number || *number == 0 || *number >= policy::kCpuSetCount || !cpus) return usage("--cpu-set NUMBER=CPULIST, not '" + text + "'");
+      sets[static_cast<policy::CpuSetId>(*number)] = *cpus;
     } else if (option == "--vcache") {
       vcache = parse_number<std::uint32_t>(next());
     } else if (option == "--by-name") {
@@ -208,6 +221,14 @@ int main(int argc, char** argv) {
   for (std::uint32_t llc = 0; llc < llcs.size(); llc++)
     for (const auto cpu : llcs[llc].to_vector())
       options.topology.cpus.push_back({.id = cpu, .llc = llc, .core = smt ? cpu / 2 : cpu, .vcache = vcache == llc});
+  if (vcache && *vcache < llcs.size())
+    for (std::size_t llc = 0; llc < llcs.size(); llc++) {
+      auto& set = sets[llc == *vcache ? policy::CpuSetId::vcache : policy::CpuSetId::frequency];
+      set = set | llcs[llc];
+    }
+  options.tunables.place(policy::places_of(sets, {}));
+  for (const auto& [name, value] : settings)
+    if (!set_tunable(options.tunables, name, value)) return usage("--set: no tunable " + name);
 
   sigset_t signals;
   sigemptyset(&signals);
@@ -222,6 +243,13 @@ int main(int argc, char** argv) {
   if (!scheduler) {
     std::fprintf(stderr, "sched_loader: %s\n", scheduler.error().message().c_str());
     return 1;
+  }
+  for (std::uint32_t i = 1; i < policy::kCpuSetCount; i++) {
+    const auto id = static_cast<policy::CpuSetId>(i);
+    if (auto done = scheduler->set_cpu_set(id, sets[id]); !done) {
+      std::fprintf(stderr, "sched_loader: %s\n", done.error().message().c_str());
+      return 1;
+    }
   }
   if (auto attached = scheduler->attach(); !attached) {
     std::fprintf(stderr, "sched_loader: %s\n", attached.error().message().c_str());

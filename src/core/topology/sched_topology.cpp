@@ -54,6 +54,7 @@ SchedTopology sched_topology(const Topology& topology, const SchedTopology& in_f
       entry.core = cores ? (*cores)[*cpu.core] : *cpu.core;
       entry.capacity = cpu.capacity.value_or(1024);
       entry.rank = cpu.rank.value_or(0);
+      entry.node = cpu.node.value_or(0);
       entry.vcache = topology.llcs[*cpu.llc].vcache;
       entry.efficient = cpu.kind == CpuKind::efficiency || cpu.kind == CpuKind::low_power;
     } else {

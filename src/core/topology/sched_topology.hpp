@@ -22,6 +22,7 @@ struct SchedTopology {
     std::uint32_t core = 0;  // dense index, equal for SMT siblings
     std::uint32_t capacity = 1024;
     std::uint32_t rank = 0;  // larger is faster, 0 unknown
+    std::uint32_t node = 0;  // memory node
     bool vcache = false;
     bool efficient = false;
     bool operator==(const Cpu&) const = default;

@@ -21,6 +21,14 @@ namespace {
 
 static_assert(kWorkloadClassCount == VIGIL_CLASS_COUNT);
 static_assert(SchedStats::kWaitBuckets == VIGIL_SCHED_WAIT_BUCKETS);
+static_assert(policy::kCpuSetCount == VIGIL_SET_COUNT && policy::kNodeSets == VIGIL_SET_COUNT - VIGIL_SET_NODE);
+static_assert(static_cast<int>(policy::CpuSetId::vcache) == VIGIL_SET_VCACHE &&
+              static_cast<int>(policy::CpuSetId::frequency) == VIGIL_SET_FREQUENCY &&
+              static_cast<int>(policy::CpuSetId::performance) == VIGIL_SET_PERFORMANCE &&
+              static_cast<int>(policy::CpuSetId::efficient) == VIGIL_SET_EFFICIENT &&
+              static_cast<int>(policy::CpuSetId::low_power) == VIGIL_SET_LOW_POWER &&
+              static_cast<int>(policy::CpuSetId::preferred) == VIGIL_SET_PREFERRED &&
+              static_cast<int>(policy::CpuSetId::node) == VIGIL_SET_NODE);
 
 constexpr const char* kOps = "vigil_ops";
 
@@ -87,7 +95,9 @@ void write_tunables(vigil_sched_tunables& out, const SchedTunables& in) {
     to.credit_us = std::min<__u32>(from.credit_us, 1'000'000);
     to.lead_us = std::min<__u32>(from.lead_us, 100'000);
     to.urgency = std::min<__u8>(from.urgency, VIGIL_URGENCY_URGENT);
-    to.flags = static_cast<__u8>((from.forgive ? VIGIL_SCHED_FORGIVE : 0) | (from.judge ? VIGIL_SCHED_JUDGE : 0));
+    to.flags = static_cast<__u8>((from.forgive ? VIGIL_SCHED_FORGIVE : 0) | (from.judge ? VIGIL_SCHED_JUDGE : 0) |
+                                 (from.spread ? VIGIL_SCHED_SPREAD : 0));
+    to.set = static_cast<__u8>(from.set);
   }
   out.lease_us = std::clamp<__u32>(in.lease_us, 1000, 100'000);
   out.wait_bound_us = std::clamp<__u32>(in.wait_bound_us, 10'000, 1'000'000);
@@ -95,32 +105,27 @@ void write_tunables(vigil_sched_tunables& out, const SchedTunables& in) {
   out.guard_us = std::min<__u32>(in.guard_us, 10'000);
   out.balance_us = std::min<__u32>(in.balance_us, 1'000'000);
   out.steer = in.steer;
+  out.away_set = static_cast<__u32>(in.away);
 }
 
 // What the scheduler takes for constant, so that the verifier can drop what a machine does not need.
 struct Constants {
   std::uint32_t cpus = 0, llcs = 1;
   bool smt = false;
-  // The LLC with stacked cache. Games are steered there only where it is one, and there are others beside it.
-  std::uint32_t vcache = kNoLlc;
-  static constexpr std::uint32_t kNoLlc = 0xffff;
+  bool several_nodes = false;
 };
 
 Constants constants_of(const SchedTopology& topology) {
   Constants out;
   std::vector<std::uint32_t> cores;
-  bool several = false;
   for (const auto& cpu : topology.cpus) {
     out.cpus = std::max(out.cpus, cpu.id + 1);
     out.llcs = std::max(out.llcs, cpu.llc + 1);
     cores.push_back(cpu.core);
-    if (!cpu.vcache) continue;
-    several |= out.vcache != Constants::kNoLlc && out.vcache != cpu.llc;
-    out.vcache = cpu.llc;
+    out.several_nodes |= cpu.node != topology.cpus.front().node;
   }
   std::sort(cores.begin(), cores.end());
   out.smt = std::adjacent_find(cores.begin(), cores.end()) != cores.end();
-  if (several || out.llcs == 1) out.vcache = Constants::kNoLlc;
   return out;
 }
 
@@ -135,6 +140,7 @@ Result<std::uint32_t> write_topology(const BpfObject& object, const SchedTopolog
     info.core = cpu.core;
     info.capacity = cpu.capacity;
     info.rank = cpu.rank;
+    info.node = cpu.node;
     if (bpf_map_update_elem(object.map_fd("sched_topology"), &cpu.id, &info, BPF_ANY) < 0)
       return fail_system("tell the scheduler about CPU " + std::to_string(cpu.id));
     written++;
@@ -162,6 +168,14 @@ SchedTunables SchedTunables::defaults() {
   set(WorkloadClass::kworker,     {2,    2000,  6000, 20000, 1, false, false});
   out.classes[6] = out.classes[0];
   return out;
+}
+
+void SchedTunables::place(const policy::Places& places) {
+  for (std::size_t i = 0; i < kWorkloadClassCount; i++) {
+    classes[i].set = places.classes[i];
+    classes[i].spread = places.spread[i];
+  }
+  away = places.away;
 }
 
 std::string SchedExit::sentence() const {
@@ -220,7 +234,8 @@ Result<Scheduler> Scheduler::load(const SchedOptions& options) {
   };
   if (auto error = step(number("nr_cpus", cpus))) return fail(std::move(*error));
   if (auto error = step(number("nr_llcs", llcs))) return fail(std::move(*error));
-  if (auto error = step(number("vcache_llc", constants.vcache))) return fail(std::move(*error));
+  if (auto error = step(set_constant(out.object_, "several_nodes", &constants.several_nodes, sizeof(constants.several_nodes))))
+    return fail(std::move(*error));
   if (auto error = step(set_constant(out.object_, "smt", &constants.smt, sizeof(constants.smt)))) return fail(std::move(*error));
   if (auto error = step(set_ops_field(out.object_, "name", out.name_.c_str(), out.name_.size() + 1)))
     return fail(std::move(*error));
@@ -302,7 +317,8 @@ void Scheduler::set_tunables(const SchedTunables& tunables) {
 
 bool Scheduler::fits(const SchedTopology& topology) const {
   const auto loaded = constants_of(topology_), wanted = constants_of(topology);
-  if (wanted.cpus > cpus_ || wanted.llcs > loaded.llcs || wanted.vcache != loaded.vcache || (wanted.smt && !loaded.smt)) return false;
+  if (wanted.cpus > cpus_ || wanted.llcs > loaded.llcs || (wanted.smt && !loaded.smt) || (wanted.several_nodes && !loaded.several_nodes))
+    return false;
   return std::all_of(topology.cpus.begin(), topology.cpus.end(), [this](const SchedTopology::Cpu& cpu) {
     const auto before = std::find_if(topology_.cpus.begin(), topology_.cpus.end(),
                                      [&](const SchedTopology::Cpu& entry) { return entry.id == cpu.id; });
@@ -314,6 +330,23 @@ Result<std::uint32_t> Scheduler::set_topology(const SchedTopology& topology) {
   auto written = write_topology(object_, topology, topology_);
   if (written) topology_ = topology;
   return written;
+}
+
+Result<bool> Scheduler::set_cpu_set(policy::CpuSetId id, const CpuSet& cpus) {
+  if (id == policy::CpuSetId::any || static_cast<std::size_t>(id) >= policy::kCpuSetCount)
+    return fail("there is no CPU set " + policy::to_string(id) + " to be written", EINVAL);
+  if (sets_[id] == cpus) return false;
+  vigil_cpu_bits bits{};
+  for (std::size_t i = 0; i < std::min(cpus.words().size(), std::size(bits.words)); i++) bits.words[i] = cpus.words()[i];
+  vigil_rebuild_set context{.set = static_cast<__u32>(id), .result = 0};
+  if (bpf_map_update_elem(object_.map_fd("sched_set_bits"), &context.set, &bits, BPF_ANY) < 0)
+    return fail_system("write CPU set " + policy::to_string(id));
+  LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &context, .ctx_size_in = sizeof(context));
+  if (const int error = bpf_prog_test_run_opts(object_.program_fd("rebuild_cpu_set"), &options); error < 0)
+    return fail_system("rebuild CPU set " + policy::to_string(id), -error);
+  if (context.result < 0) return fail_system("rebuild CPU set " + policy::to_string(id), -context.result);
+  sets_[id] = cpus;
+  return true;
 }
 
 SchedStats Scheduler::read_stats() const {

@@ -14,6 +14,7 @@
 
 #include "base/result.hpp"
 #include "base/workload_class.hpp"
+#include "core/policy/cpu_sets.hpp"
 #include "core/topology/sched_topology.hpp"
 #include "edge/kernel/bpf_object.hpp"
 #include "edge/kernel/map_memory.hpp"
@@ -29,6 +30,8 @@ struct SchedClassTunables {
   std::uint8_t urgency = 1;        // 0 background, 1 normal, 2 prompt, 3 urgent
   bool forgive = false;
   bool judge = false;
+  bool spread = false;             // see policy::Places
+  policy::CpuSetId set = policy::CpuSetId::any;
 };
 
 struct SchedTunables {
@@ -38,8 +41,11 @@ struct SchedTunables {
   std::uint32_t short_burst_us = 1000;
   std::uint32_t guard_us = 500;
   std::uint32_t balance_us = 10000;
-  bool steer = true;
+  bool steer = true;               // CPU sets are looked at
+  policy::CpuSetId away = policy::CpuSetId::any;
 
+  // Takes over where classes would rather run.
+  void place(const policy::Places& places);
   // The mode `auto`.
   static SchedTunables defaults();
 };
@@ -107,6 +113,10 @@ class Scheduler {
   // Writes what is different; returns how many entries that were. `topology` must fit.
   Result<std::uint32_t> set_topology(const SchedTopology& topology);
 
+  // The CPUs of a set, in force at once, before or after the attachment; nothing is written when they are what they were.
+  // CPUs that the scheduler was not told of at load are left out. Returns whether something was written.
+  Result<bool> set_cpu_set(policy::CpuSetId id, const CpuSet& cpus);
+
   SchedStats read_stats() const;
   const std::string& name() const { return name_; }
   const BpfObject& object() const { return object_; }
@@ -119,6 +129,7 @@ class Scheduler {
   BpfObject object_;
   BpfLink link_;
   MapMemory tunables_, stats_, exit_;
+  policy::CpuSets sets_;
 };
 
 }  // namespace vigil
