@@ -88,6 +88,17 @@ void print_cost(const bpf_object* object) {
   std::printf("bpf_ns %llu\n", static_cast<unsigned long long>(all_ns));
 }
 
+// How much of each program the verifier looked at on this kernel: what grows here will be refused one day.
+void print_verified(const bpf_object* object) {
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object) {
+    bpf_prog_info info{};
+    __u32 size = sizeof(info);
+    if (bpf_prog_get_info_by_fd(bpf_program__fd(program), &info, &size) == 0)
+      std::printf("verified %s %u\n", bpf_program__name(program), info.verified_insns);
+  }
+}
+
 // Any object with a struct_ops map `vigil_ops`: for a scheduler to be measured beside ours.
 int run_other(const std::string& path, int signals, bool cost) {
   const Handle<bpf_object, bpf_object__close> object(bpf_object__open_file(path.c_str(), nullptr));
@@ -279,7 +290,10 @@ int main(int argc, char** argv) {
   const bool ejected = !scheduler->is_attached();
   if (cost) print_cost(scheduler->object().get());
   scheduler->detach();
-  if (!quiet) print(scheduler->read_stats());
+  if (!quiet) {
+    print_verified(scheduler->object().get());
+    print(scheduler->read_stats());
+  }
   if (const auto exit = scheduler->exit_info()) {
     std::printf("exit kind %u code %lld reason %s\n", exit->kind, static_cast<long long>(exit->code), exit->reason.c_str());
     std::printf("exit sentence %s\n", exit->sentence().c_str());
