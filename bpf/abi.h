@@ -539,4 +539,6 @@ struct vigil_sampling {
 };
 ABI_SIZE(struct vigil_sampling, 40);
 
+#include "abi_memory.h"
+
 #endif
