@@ -43,6 +43,15 @@ enum vigil_mem_event {
 	VIGIL_MEM_IDLE = 6,   /* it is watched, but has hardly run for some time */
 };
 
+/* Map `memory_hints`, by tgid: what memory makes of a process. No entry: nothing. */
+struct vigil_memory_hint {
+	__u64 start_ns; /* leader's start: with the tgid, the process */
+	__s32 lead_us;	/* due so much sooner than its class says */
+	__u16 set;	/* enum vigil_cpu_set; 0: no preference */
+	__u16 pad;
+};
+ABI_SIZE(struct vigil_memory_hint, 16);
+
 struct vigil_mem_hdr {
 	__u32 kind; /* enum vigil_mem_event */
 	__u32 tgid;

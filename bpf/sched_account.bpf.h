@@ -7,6 +7,7 @@
 
 #include "sched_maps.bpf.h"
 #include "sampling.bpf.h"
+#include "sched_memory.bpf.h"
 
 /* Takes class, nice value and behaviour over into what decisions use. */
 static __always_inline void refresh(struct task_struct *p, struct vigil_task *task, struct vigil_sched_tunables *tun)
@@ -23,6 +24,7 @@ static __always_inline void refresh(struct task_struct *p, struct vigil_task *ta
 	t->request = class->request_us * 1000;
 	t->lead = class->lead_us * 1000;
 	t->urgency = class->urgency * 2;
+	take_memory_hint(task);
 	if (class->flags & VIGIL_SCHED_JUDGE) {
 		t->behaviour = vigil_behaviour(t->behaviour, t->average, t->burst, tun->short_burst_us * 1000);
 		if (t->behaviour == VIGIL_BEHAVES_HOG)

@@ -121,6 +121,8 @@ Reply Daemon::answer_explain(std::uint32_t pid) {
       if (const auto name = book_.compiled.atom_name(cgroup->evidence); !name.empty()) report.evidence.emplace_back(name);
   }
   if (verdict.level == Level::ancestry) report.evidence.push_back("what it was before, or its parent, was of this class");
+  if (memory_) report.memory = memory_->report(verdict.key);
+  if (report.memory && report.memory->near_cpus && !report.profile && !report.cpu_preference) report.cpu_preference = report.memory->near_cpus;
   if (verdict.level == Level::user) report.evidence.push_back("a person said so (vigilctl class)");
   return Reply::ok(wire::to_json(report));
 }
@@ -199,6 +201,10 @@ wire::StatusReport Daemon::status() {
   out.rules = book_.rules.rules.size();
   out.rule_files = book_.files;
   out.degraded = degraded();
+  if (memory_) {
+    out.memory = memory_->status();
+    for (auto& sentence : memory_->degraded()) out.degraded.push_back(std::move(sentence));
+  }
   return out;
 }
 
@@ -230,6 +236,7 @@ wire::Metrics Daemon::metrics() {
   out.counter("ejections", "Times the kernel threw the scheduler out.").add(static_cast<double>(supervisor_.ejections()));
   add_machine_metrics(out);
   if (scheduler_ && scheduler_->is_attached()) add_scheduler_metrics(out, scheduler_->read_stats());
+  if (memory_) memory_->add_metrics(out);
   if (auto counts = classifier_->count_classes()) {
     auto processes = out.gauge("processes", "Processes by class.");
     for (const auto klass : kWorkloadClasses)

@@ -69,6 +69,7 @@ Result<void> Daemon::start() {
   if (auto done = start_control(); !done) return done;
   if (auto done = start_events(); !done) return done;
   if (auto done = start_machine(); !done) return done;
+  start_memory();
   if (auto done = start_scheduler(); !done) return done;
   if (auto done = start_signals(); !done) return done;
   announce_ready();
@@ -168,6 +169,7 @@ std::string Daemon::service_status() const {
 int Daemon::run() {
   loop_->run();
   kLog.info("stopped{}", scheduler_ && scheduler_->is_attached() ? ": the kernel's own scheduler takes over" : "");
+  memory_.reset();
   scheduler_.reset();
   log::flush();
   return exit_code_;
@@ -192,7 +194,11 @@ void Daemon::on_record(std::span<const std::byte> record) {
   handle(*event);
 }
 
-void Daemon::handle(const Event& event) { perform(engine_.step(event, monotonic_now())); }
+void Daemon::handle(const Event& event) {
+  const auto actions = engine_.step(event, monotonic_now());
+  follow_memory(event);  // before what the actions make of it
+  perform(actions);
+}
 
 void Daemon::check_losses() {
   const auto& counters = classifier_->counters();
@@ -228,6 +234,7 @@ void Daemon::perform(const Actions& actions) {
       request.appid = assign->appid;
       request.event_ns = assign->event_ns;
       if (auto done = classifier_->assign(request); !done) kLog.warn("{}", done.error().message());
+      follow_memory(*assign);
     } else if (std::get_if<Resync>(&action)) {
       resync();
     } else if (const auto* verdict = std::get_if<PublishVerdict>(&action)) {
@@ -298,6 +305,8 @@ Result<void> Daemon::reload_settings() {
   options_.rule_folders = fresh->rule_folders;
   options_.scheduler = fresh->scheduler;
   options_.classes = fresh->classes;
+  options_.memory = fresh->memory;
+  if (memory_) memory_->set_settings(options_.memory);
   options_.log_level = fresh->log_level;
   log::set_level(options_.log_level);
   if (fresh->socket != options_.socket || fresh->socket_group != options_.socket_group || fresh->ring_bytes != options_.ring_bytes ||

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "app/machine/machine_watch.hpp"
+#include "app/memory/memory_watch.hpp"
 #include "app/observer/connector_source.hpp"
 #include "app/options.hpp"
 #include "app/rule_book.hpp"
@@ -52,6 +53,7 @@ class Daemon {
   Result<void> start_classifier();
   Result<void> start_events();
   Result<void> start_machine();
+  void start_memory();
   Result<void> start_scheduler();
   Result<void> start_control();
   Result<void> start_signals();
@@ -85,6 +87,11 @@ class Daemon {
   Result<std::uint32_t> tell_scheduler();
   void replace_scheduler(const SchedTopology& topology);
   void add_machine_metrics(wire::Metrics& out) const;
+  SchedTunables tunables(const policy::CpuSets& sets) const;
+
+  // Memory-bound processes: daemon_memory.cpp.
+  void follow_memory(const Event& event);
+  void follow_memory(const AssignClass& assigned);
 
   // Answers to vigilctl: calls.cpp.
   edge::Reply answer(const wire::Request& request, const edge::Peer& peer);
@@ -128,6 +135,7 @@ class Daemon {
     std::uint64_t replacements = 0;  // schedulers loaded anew
     std::uint64_t last_ns = 0, longest_ns = 0;  // from a burst's last event to maps in force, where something was different
   } machine_figures_;
+  std::unique_ptr<MemoryWatch> memory_;
 
   std::optional<Scheduler> scheduler_;
   std::unique_ptr<edge::ScxStatsServer> scx_stats_;  // while attached

@@ -23,7 +23,8 @@ Result<void> Daemon::start_machine() {
   callbacks.device = [this](const topology::DeviceEvent& event) {
     if (control_ && control_->wanted(ControlServer::Kind::event)) publish(ControlServer::Kind::event, device_line(monotonic_now(), event));
   };
-  callbacks.topology = [this](const topology::Topology&, const topology::TopologyChanges& changes) {
+  callbacks.topology = [this](const topology::Topology& now, const topology::TopologyChanges& changes) {
+    if (memory_) memory_->on_machine(now);
     machine_news_.insert(machine_news_.end(), changes.sentences.begin(), changes.sentences.end());
   };
   callbacks.devices = [this](const topology::Devices&, const topology::DeviceChanges& changes) {
@@ -94,6 +95,7 @@ void Daemon::replace_scheduler(const SchedTopology& topology) {
     done = fresh->replace(*scheduler_);
     without_ns = monotonic_now() - before;
     if (done) scheduler_.emplace(std::move(*fresh));
+    if (done && memory_) memory_->on_scheduler(true);  // the new one knows no hints
   }
   ++machine_figures_.replacements;
   if (done) {

@@ -55,7 +55,7 @@ std::uint32_t Daemon::push_cpu_sets(Scheduler& scheduler) {
     else
       kLog.warn("nothing is placed by the CPU set '{}': {}", policy::to_string(id), done.error().message());
   }
-  scheduler.set_tunables(tunables_of(options_, sets));
+  scheduler.set_tunables(tunables(sets));
   return written;
 }
 
@@ -82,6 +82,7 @@ void Daemon::try_attach(const char* occasion) {
     kLog.info("the L3 with V-Cache is that of CPUs {}", vcache.to_string());
   publish(edge::ControlServer::Kind::event, scheduler_line(monotonic_now(), "enabled", occasion));
   serve_scx_stats();
+  if (memory_) memory_->on_scheduler(true);
 }
 
 // A convenience for other people's tools: without it everything else goes on.
@@ -113,6 +114,7 @@ void Daemon::on_scheduler_lost(const std::string& sentence, const std::string& m
   const auto name = scheduler_ ? scheduler_->name() : "";
   scheduler_.reset();
   scx_stats_.reset();
+  if (memory_) memory_->on_scheduler(false);
 
   const auto now = monotonic_now();
   ejections_.push_back({now, name, sentence, message});

@@ -34,6 +34,7 @@ struct Options {
   std::uint32_t ring_bytes = 1 << 20;
   config::SchedulerSettings scheduler;  // what a person set; the rest is the mode's
   std::array<config::ClassSettings, kWorkloadClassCount> classes;
+  memory::Settings memory;
 };
 
 // Where the built-in rules are: beside a build tree's program, else where they are installed.

@@ -86,6 +86,7 @@ Result<Options> settle(const CommandLine& line) {
   out.monitor_seconds = line.monitor_seconds;
   out.scheduler = settings->scheduler;
   out.classes = settings->classes;
+  out.memory = settings->memory;
   return out;
 }
 

@@ -94,6 +94,29 @@ std::string level_text(std::string_view level) {
   return std::string(level);
 }
 
+// "locality 97 of 100, working set 18.2 MiB (16.0 MiB hot), 230.1 MiB cold"; what was not measured is said to be unknown.
+std::string memory_text(const json& memory) {
+  const auto mib = [&](const char* name) {
+    std::array<char, 32> text;
+    std::snprintf(text.data(), text.size(), "%.1f MiB", static_cast<double>(number_at(memory, name)) / (1 << 20));
+    return std::string(text.data());
+  };
+  const auto& locality = at(memory, "locality_score");
+  std::string text = "locality " + (locality.is_number() ? std::to_string(std::lround(locality.get<double>())) + " of 100" : std::string("unknown"));
+  if (unknown_at(memory, "working_set_bytes")) {
+    text += ", working set unknown";
+    if (const auto why = text_at(memory, "why_not_watched"); !why.empty()) text += " (" + why + ")";
+    return text;
+  }
+  text += ", working set " + mib("working_set_bytes") + " (" + mib("hot_bytes") + " hot), " + mib("cold_bytes") + " cold";
+  if (const auto& cost = at(memory, "watch_cost"); cost.is_number()) {
+    std::array<char, 64> figure;
+    std::snprintf(figure.data(), figure.size(), "; watching it costs %.2f %% of a core", cost.get<double>() * 100);
+    text += figure.data();
+  }
+  return text;
+}
+
 std::string process_name(const json& event) {
   return text_at(event, "comm") + " (" + std::to_string(number_at(event, "pid")) + ")";
 }
@@ -271,6 +294,10 @@ std::string explain_text(const json& explained, const Paint& paint) {
   if (!unknown_at(explained, "tasks")) item(out, paint, "tasks", count(number_at(explained, "tasks")));
   if (const auto cpus = text_at(explained, "cpu_preference"); !cpus.empty())
     item(out, paint, "runs best on", "CPUs " + cpus);
+  if (const auto& memory = at(explained, "memory"); memory.is_object()) {
+    item(out, paint, "memory", memory_text(memory));
+    if (const auto why = text_at(memory, "near_why"); !why.empty()) item(out, paint, "placed by it", why);
+  }
   if (const auto truncated = number_at(explained, "truncated"); truncated != 0)
     item(out, paint, "note",
          people_count(truncated, "string", "strings") +

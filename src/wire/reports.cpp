@@ -58,6 +58,7 @@ json to_json(const StatusReport& report) {
           {"profile", std::move(profile)},
           {"rules", {{"count", report.rules}, {"files", report.rule_files}}},
           {"degraded", report.degraded},
+          {"memory", report.memory ? to_json(*report.memory) : json(nullptr)},
           {"simulated", report.simulated}};
 }
 
@@ -81,6 +82,7 @@ json to_json(const ExplainReport& report) {
           {"cgroup", or_null(report.cgroup)},
           {"tasks", or_null(report.tasks)},
           {"cpu_preference", or_null(report.cpu_preference)},
+          {"memory", report.memory ? to_json(*report.memory) : json(nullptr)},
           {"truncated", report.truncated}};
 }
 

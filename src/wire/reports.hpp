@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/workload_class.hpp"
+#include "wire/memory_report.hpp"
 #include "wire/protocol.hpp"
 
 namespace vigil::wire {
@@ -59,6 +60,7 @@ struct StatusReport {
   std::uint64_t rules = 0;
   std::vector<std::string> rule_files = {};
   std::vector<std::string> degraded = {};  // sentences: what is missing, what still works, what to do
+  std::optional<MemoryStatus> memory = {};
   bool simulated = false;
 };
 
@@ -83,6 +85,7 @@ struct ExplainReport {
   std::optional<std::string> cgroup = {};
   std::optional<std::uint32_t> tasks = {};
   std::optional<std::string> cpu_preference = {};  // cpulist
+  std::optional<MemoryReport> memory = {};         // of a memory-bound process
   // Strings of the image that were not looked at, so that evidence may be incomplete.
   std::uint32_t truncated = 0;
 };

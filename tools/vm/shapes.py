@@ -63,6 +63,19 @@ class Shape:
         return Shape(tuple(args), "8 CPUs on two nodes, a third of memory alone (HMAT)", "3G")
 
     @staticmethod
+    def numa_empty():
+        """Two sockets with memory, and a third node without anything, nearest to the second; plug memory into it by
+        `monitor object_add memory-backend-ram,id=dimm0,size=256M` and `monitor device_add pc-dimm,id=d0,memdev=dimm0,node=2`."""
+        args = ["-cpu", _MAX, "-smp", "8,sockets=2,cores=2,threads=2"]
+        for node in (0, 1):
+            args += ["-object", f"memory-backend-ram,id=m{node},size=1G",
+                     "-numa", f"node,nodeid={node},cpus={node * 4}-{node * 4 + 3},memdev=m{node}"]
+        args += ["-numa", "node,nodeid=2"]
+        for src, dst, distance in ((0, 1, 21), (0, 2, 28), (1, 2, 17)):
+            args += ["-numa", f"dist,src={src},dst={dst},val={distance}"]
+        return Shape(tuple(args), "8 CPUs on two nodes, and an empty third to plug memory into", "2G,maxmem=6G,slots=4")
+
+    @staticmethod
     def cxl():
         """Two sockets and a CXL host bridge with two root ports, rp0 and rp1; plug memory by
         `monitor device_add cxl-type3,bus=rp0,id=cm0,volatile-memdev=cxlmem0`."""
@@ -123,6 +136,7 @@ SHAPES = {
     "32": Shape.grid(sockets=2, dies=2, cores=4, threads=2, memory="3G"),
     "x3d": Shape.x3d(),
     "numa": Shape.numa_hmat(),
+    "numa_empty": Shape.numa_empty(),
     "cxl": Shape.cxl(),
     "hotplug": Shape.grid(dies=2, cores=2, threads=2, memory="2G").with_ports(2),
 }

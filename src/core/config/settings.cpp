@@ -2,7 +2,11 @@
 #include "core/config/settings.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <charconv>
+#include <type_traits>
+#include <variant>
 
 #include "base/text.hpp"
 #include "core/config/toml_reader.hpp"
@@ -46,8 +50,10 @@ class SettingsParser {
         section(node, "scheduler", [&](const toml::key& name, const toml::node& value) { return scheduler(name, value); });
       } else if (key == "class") {
         section(node, "class", [&](const toml::key& name, const toml::node& value) { return klass(name, value); });
+      } else if (key == "memory") {
+        section(node, "memory", [&](const toml::key& name, const toml::node& value) { memory(name, value); });
       } else {
-        reader_.unknown_key(key, {"mode", "events", "log_level", "socket", "socket_group", "rules", "ring_kib", "scheduler", "class"});
+        reader_.unknown_key(key, {"mode", "events", "log_level", "socket", "socket_group", "rules", "ring_kib", "scheduler", "class", "memory"});
       }
     }
     sort_by_place(mistakes_);
@@ -98,6 +104,77 @@ class SettingsParser {
     }
     reader_.unknown_key(key, {"lease_us", "wait_bound_us", "short_burst_us", "guard_us", "balance_us", "steer"},
                         " in [scheduler]");
+  }
+
+  // Names, units and defaults: core/memory/settings.hpp.
+  void memory(const toml::key& key, const toml::node& node) {
+    auto& to = out_.memory;
+    struct Number {
+      std::string_view name;
+      double low, high;
+      std::variant<std::uint32_t*, std::int32_t*, double*> into;
+    };
+    const Number numbers[] = {
+        {"sample_ms", 5, 1000, &to.sample_ms},
+        {"aggregation_ms", 100, 60000, &to.aggregation_ms},
+        {"regions_max", 20, 1000, &to.regions_max},
+        {"watched_max", 1, 8, &to.watched_max},
+        {"resident_min_mib", 0, 1 << 20, &to.resident_min_mib},
+        {"cost_max", 0.0001, 1, &to.cost_max},
+        {"locality_boost", 0, 100, &to.locality_boost},
+        {"locality_margin", 0, 50, &to.locality_margin},
+        {"kworker_promotion", 0, 100, &to.kworker_promotion},
+        {"migrations_ruinous", 1, 100000, &to.migrations_ruinous},
+        {"bandwidth_high_mib_s", 1, 1e7, &to.bandwidth_high_mib_s},
+        {"hit_rate_high", 0, 1, &to.hit_rate_high},
+        {"latency_low_ns", 1, 100000, &to.latency_low_ns},
+        {"metrics_valid_ms", 100, 600000, &to.metrics_valid_ms},
+        {"near_points", 0, 1000, &to.near_points},
+        {"bandwidth_points", 0, 1000, &to.bandwidth_points},
+        {"hit_rate_points", 0, 1000, &to.hit_rate_points},
+        {"latency_points", 0, 1000, &to.latency_points},
+        {"idle_points", 0, 1000, &to.idle_points},
+        {"domain_margin", 0, 1000, &to.domain_margin},
+        {"boost_lead", 0, 100, &to.boost_lead},
+        {"bandwidth_lead", 0, 100, &to.bandwidth_lead},
+        {"promotion_lead", 0, 100, &to.promotion_lead},
+        {"pressure_lead", -100, 0, &to.pressure_lead},
+        {"lead_us_per_point", 0, 10000, &to.lead_us_per_point},
+        {"pressure_stall_ms", 1, 2000, &to.pressure_stall_ms},
+        {"pressure_hold_ms", 1000, 600000, &to.pressure_hold_ms},
+    };
+    std::vector<std::string> known = {"damon", "damon_stat"};
+    for (const auto& number : numbers) {
+      known.emplace_back(number.name);
+      if (key != number.name) continue;
+      return std::visit([&](auto* into) { amount(node, number.name, number.low, number.high, *into); }, number.into);
+    }
+    if (key == "damon") {
+      to.damon = reader_.boolean(node, key).value_or(to.damon);
+    } else if (key == "damon_stat") {
+      if (const auto value = one_of(node, "damon_stat", {"keep", "yield"}))
+        to.damon_stat = *value == "yield" ? memory::DamonStat::yield : memory::DamonStat::keep;
+    } else {
+      reader_.unknown_key(key, known, " in [memory]");
+    }
+  }
+
+  template <typename T>
+  void amount(const toml::node& node, std::string_view name, double low, double high, T& into) {
+    if constexpr (std::is_integral_v<T>) {
+      if (const auto value = reader_.number(node, name, static_cast<std::int64_t>(low), static_cast<std::int64_t>(high))) into = static_cast<T>(*value);
+    } else {
+      const auto value = node.value<double>();
+      if (value && *value >= low && *value <= high)
+        into = *value;
+      else
+        reader_.wrong_type(node, name, "a number from " + plain(low) + " to " + plain(high));
+    }
+  }
+
+  static std::string plain(double value) {
+    std::array<char, 32> text;
+    return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 7).ptr};
   }
 
   void klass(const toml::key& name, const toml::node& node) {

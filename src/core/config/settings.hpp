@@ -11,6 +11,7 @@
 
 #include "base/workload_class.hpp"
 #include "core/config/mistake.hpp"
+#include "core/memory/settings.hpp"
 
 namespace vigil::config {
 
@@ -37,6 +38,7 @@ struct Settings {
   std::vector<std::string> rules;        // folders, the built-in one first; empty: the defaults
   std::optional<std::uint32_t> ring_kib;
   SchedulerSettings scheduler;
+  memory::Settings memory;  // [memory]
   std::array<ClassSettings, kWorkloadClassCount> classes;
 };
 

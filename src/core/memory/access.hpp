@@ -30,7 +30,7 @@ struct Intervals {
   bool operator==(const Intervals&) const = default;
 };
 
-// Doubles the intervals while watching a process costs more than Settings::cost_max of a core, up to 16 times; halves them
+// Doubles the intervals while watching a process costs more than Settings::cost_max of a core, up to 8 times; halves them
 // again when it costs less than a fifth of that.
 class Backoff {
  public:
@@ -40,7 +40,7 @@ class Backoff {
   unsigned factor() const { return factor_; }
 
  private:
-  static constexpr unsigned kMost = 16;
+  static constexpr unsigned kMost = 8;
   unsigned factor_ = 1;
 };
 

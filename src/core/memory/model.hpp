@@ -28,7 +28,8 @@ struct AccessSample {
   ProcKey key{};
   std::uint64_t at_ns = 0;
   std::uint64_t span_ns = 0;  // since the sample before; 0: the first
-  std::uint64_t hot_bytes = 0, warm_bytes = 0, cold_bytes = 0;
+  std::uint64_t hot_bytes = 0, warm_bytes = 0;
+  std::optional<std::uint64_t> cold_bytes{};      // resident, but not found used
   std::optional<double> access_hz{};              // times a second that a page of the working set was found used
   std::vector<std::uint64_t> hot_pages{};         // sampled pages by node; empty: unknown
   std::vector<std::uint64_t> ran_ns{};            // by node; empty: unknown

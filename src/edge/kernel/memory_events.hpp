@@ -24,7 +24,7 @@ namespace vigil {
 // What DAMON saw of one process since it was last told of.
 struct AccessReport {
   std::uint64_t span_ns = 0;  // 0: the first
-  std::uint64_t hot_bytes = 0, warm_bytes = 0, cold_bytes = 0;
+  std::uint64_t hot_bytes = 0, warm_bytes = 0, cold_bytes = 0;  // cold: of the addresses watched, also where nothing lies
   std::uint64_t page_uses = 0;  // 4 KiB pages times how often each was found used, in the last aggregation
   std::uint64_t cost_ns = 0;    // CPU time of the kernel thread that watches
   std::uint64_t samples = 0;    // pages looked at

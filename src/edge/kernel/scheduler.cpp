@@ -349,6 +349,20 @@ Result<bool> Scheduler::set_cpu_set(policy::CpuSetId id, const CpuSet& cpus) {
   return true;
 }
 
+void Scheduler::set_memory_hint(const ProcKey& process, std::optional<std::uint32_t> near_node, std::int32_t lead_us) {
+  const int fd = object_.map_fd("memory_hints");
+  constexpr std::uint32_t kFirstNodeSet = 16, kSets = 64;  // enum vigil_cpu_set: 16 + n is near node n
+  vigil_memory_hint hint{};
+  hint.start_ns = process.start_ns;
+  hint.lead_us = std::clamp(lead_us, -100'000, 100'000);
+  if (near_node && *near_node < kSets - kFirstNodeSet) hint.set = static_cast<__u16>(kFirstNodeSet + *near_node);
+  // A full map means that the process goes on as its class says.
+  if (hint.set || hint.lead_us)
+    (void)bpf_map_update_elem(fd, &process.tgid, &hint, BPF_ANY);
+  else
+    (void)bpf_map_delete_elem(fd, &process.tgid);
+}
+
 SchedStats Scheduler::read_stats() const {
   SchedStats out = carried_;
   if (!stats_) return out;

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/workload_class.hpp"
 #include "core/policy/cpu_sets.hpp"
@@ -104,6 +105,9 @@ class Scheduler {
   std::optional<SchedExit> exit_info() const;
 
   void set_tunables(const SchedTunables& tunables);
+  // What memory makes of a process's tasks: they prefer the CPUs near this node, and are due so much sooner. In force at their
+  // next request. Neither: as their class says.
+  void set_memory_hint(const ProcKey& process, std::optional<std::uint32_t> near_node, std::int32_t lead_us);
 
   // What it was told of the machine last.
   const SchedTopology& topology() const { return topology_; }

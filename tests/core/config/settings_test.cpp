@@ -54,3 +54,28 @@ TEST_CASE("settings: all mistakes at once, each with its place") {
         "vigil.toml:8:9: 'share' must be a number from 0.05 to 20\n"
         "vigil.toml:9:1: unknown key 'slice' of a class");
 }
+
+TEST_CASE("settings: memory's thresholds, and its defaults are the first design's") {
+  const auto settings = parse_settings({"vigil.toml", R"(
+    [memory]
+    damon_stat = "yield"
+    locality_boost = 70
+    hit_rate_high = 0.8
+    pressure_lead = -20
+  )", 0});
+  REQUIRE(settings);
+  CHECK(settings->memory.damon_stat == memory::DamonStat::yield);
+  CHECK(settings->memory.locality_boost == 70);
+  CHECK(settings->memory.hit_rate_high == 0.8);
+  CHECK(settings->memory.pressure_lead == -20);
+  CHECK(settings->memory.latency_low_ns == 120);
+  CHECK(settings->memory.damon);
+
+  const auto wrong = parse_settings({"vigil.toml", "[memory]\ndamon_stat = \"off\"\ncost_max = 2\nwatched_max = 9\nlocality_bost = 3\n", 0});
+  REQUIRE_FALSE(wrong);
+  CHECK(to_string(wrong.error()) ==
+        "vigil.toml:2:14: 'damon_stat' cannot be 'off' (keep, yield)\n"
+        "vigil.toml:3:12: 'cost_max' must be a number from 0.0001 to 1\n"
+        "vigil.toml:4:15: 'watched_max' must be a whole number from 1 to 8\n"
+        "vigil.toml:5:1: unknown key 'locality_bost' in [memory]; did you mean 'locality_boost'?");
+}

@@ -51,5 +51,5 @@ TEST_CASE("back-off: what costs too much looks less often, and comes back when i
   CHECK(backoff.factor() == 1);
   CHECK_FALSE(backoff.take(0, settings));
   for (int i = 0; i < 10; ++i) backoff.take(0.5, settings);
-  CHECK(backoff.factor() == 16);
+  CHECK(backoff.factor() == 8);
 }
