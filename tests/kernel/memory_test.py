@@ -101,7 +101,7 @@ def nobody(world):
     if kdamonds is not None:
         equal(DAMON.read_text(), kdamonds, "the number of kdamonds")
     check(woken <= told, f"woken {woken} times, {told} records")
-    if told == 0:
+    if told == 0 and "AF_NETLINK" not in trace:  # nor did a device of this machine announce anything
         calls = [line for line in trace.splitlines() if line.strip() and "epoll_" not in line]  # the one it sleeps in
         check(not calls, f"system calls while nothing happened: {calls[:3]}")
 

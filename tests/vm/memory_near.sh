@@ -52,7 +52,7 @@ equal "one hint was given" $((before + 1)) "$(counter memory_hints)"
 check "it runs there" wait_for 10 runs_near
 echo "$(ran_near) % of its time there"
 
-for block in /sys/devices/system/node/node2/memory*; do echo offline >$block/state; done
+for block in /sys/devices/system/node/node2/memory[0-9]*; do echo offline >$block/state; done
 monitor device_del d0
 check "node 2 goes" wait_for 30 sh -c '! grep -q 2 /sys/devices/system/node/has_memory'
 check "it prefers no CPUs any more" wait_for 10 prefers null
