@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
     return cli.exit(error) == 0 ? kOk : kUsage;
   }
   line.mode = parse_run_mode(mode);
+  line.simulate_cxl = simulate == "cxl";
   if (!level.empty()) {
     line.log_level = log::parse_level(level);
     if (!line.log_level) {
@@ -62,11 +63,6 @@ int main(int argc, char** argv) {
   const auto options = settle(line);
   if (!options) {
     std::fprintf(stderr, "%s\n", options.error().message().c_str());
-    return kUsage;
-  }
-  if (!simulate.empty()) {
-    std::fprintf(stderr, "scx_vigil: --simulate %s: this version has no CXL source, neither real nor simulated; leave it out\n",
-                 simulate.c_str());
     return kUsage;
   }
   if (options->monitor_seconds) return run_monitor(*options);

@@ -6,6 +6,7 @@
 #include "app/daemon.hpp"
 #include "app/lines.hpp"
 #include "base/clock.hpp"
+#include "wire/pmu_report.hpp"
 #include "wire/recording.hpp"
 #include "wire/records.hpp"
 
@@ -68,7 +69,11 @@ wire::RecordingHeader recording_header(const RuleBook& book) {
 Reply Daemon::answer(const wire::Request& request, const edge::Peer&) {
   if (!classifier_ && !connector_) return Reply::error(ErrorCode::unavailable, "the daemon is still starting");
   if (classifier_) on_events_ready();  // what waits in the ring for a reason to wake has happened before the question
-  if (std::get_if<wire::StatusCall>(&request)) return Reply::ok(wire::to_json(status()));
+  if (std::get_if<wire::StatusCall>(&request)) {
+    auto body = wire::to_json(status());
+    if (counters_) body["memory_counters"] = wire::to_json(counters_->report());
+    return Reply::ok(std::move(body));
+  }
   if (std::get_if<wire::StatsCall>(&request)) return Reply::ok(wire::to_json(metrics()));
   if (const auto* explain = std::get_if<wire::ExplainCall>(&request)) return answer_explain(explain->pid);
   if (const auto* klass = std::get_if<wire::ClassCall>(&request)) return answer_class(*klass);
@@ -122,6 +127,7 @@ Reply Daemon::answer_explain(std::uint32_t pid) {
   }
   if (verdict.level == Level::ancestry) report.evidence.push_back("what it was before, or its parent, was of this class");
   if (memory_) report.memory = memory_->report(verdict.key);
+  report.simulated = report.memory && counters_ && counters_->simulated();
   if (report.memory && report.memory->near_cpus && !report.profile && !report.cpu_preference) report.cpu_preference = report.memory->near_cpus;
   if (verdict.level == Level::user) report.evidence.push_back("a person said so (vigilctl class)");
   return Reply::ok(wire::to_json(report));
@@ -201,6 +207,10 @@ wire::StatusReport Daemon::status() {
   out.rules = book_.rules.rules.size();
   out.rule_files = book_.files;
   out.degraded = degraded();
+  if (counters_) {
+    out.simulated = counters_->simulated();
+    for (auto& sentence : counters_->degraded()) out.degraded.push_back(std::move(sentence));
+  }
   if (memory_) {
     out.memory = memory_->status();
     for (auto& sentence : memory_->degraded()) out.degraded.push_back(std::move(sentence));
@@ -236,6 +246,7 @@ wire::Metrics Daemon::metrics() {
   out.counter("ejections", "Times the kernel threw the scheduler out.").add(static_cast<double>(supervisor_.ejections()));
   add_machine_metrics(out);
   if (scheduler_ && scheduler_->is_attached()) add_scheduler_metrics(out, scheduler_->read_stats());
+  if (counters_) wire::add_metrics(out, counters_->report());
   if (memory_) memory_->add_metrics(out);
   if (auto counts = classifier_->count_classes()) {
     auto processes = out.gauge("processes", "Processes by class.");

@@ -69,6 +69,7 @@ Result<void> Daemon::start() {
   if (auto done = start_control(); !done) return done;
   if (auto done = start_events(); !done) return done;
   if (auto done = start_machine(); !done) return done;
+  start_counters();
   start_memory();
   if (auto done = start_scheduler(); !done) return done;
   if (auto done = start_signals(); !done) return done;
@@ -184,6 +185,7 @@ void Daemon::on_record(std::span<const std::byte> record) {
   vigil_ev_hdr header{};
   if (record.size() >= sizeof(header)) std::memcpy(&header, record.data(), sizeof(header));
   if (header.kind == VIGIL_EV_SCHED) return on_scheduler_exit();
+  if (header.kind == VIGIL_EV_SAMPLE) return on_sample_due();
   auto event = wire::decode(record);
   if (!event) {
     kLog.warn("an event record was not understood: {}", event.error().message());

@@ -16,6 +16,7 @@
 #include "app/memory/memory_watch.hpp"
 #include "app/observer/connector_source.hpp"
 #include "app/options.hpp"
+#include "app/pmu/memory_counters.hpp"
 #include "app/rule_book.hpp"
 #include "app/settings.hpp"
 #include "base/result.hpp"
@@ -53,6 +54,7 @@ class Daemon {
   Result<void> start_classifier();
   Result<void> start_events();
   Result<void> start_machine();
+  void start_counters();
   void start_memory();
   Result<void> start_scheduler();
   Result<void> start_control();
@@ -89,6 +91,7 @@ class Daemon {
   void add_machine_metrics(wire::Metrics& out) const;
   SchedTunables tunables(const policy::CpuSets& sets) const;
 
+  void on_sample_due();  // daemon_counters.cpp
   // Memory-bound processes: daemon_memory.cpp.
   void follow_memory(const Event& event);
   void follow_memory(const AssignClass& assigned);
@@ -135,6 +138,7 @@ class Daemon {
     std::uint64_t replacements = 0;  // schedulers loaded anew
     std::uint64_t last_ns = 0, longest_ns = 0;  // from a burst's last event to maps in force, where something was different
   } machine_figures_;
+  std::unique_ptr<MemoryCounters> counters_;
   std::unique_ptr<MemoryWatch> memory_;
 
   std::optional<Scheduler> scheduler_;

@@ -65,6 +65,8 @@ void Daemon::on_machine_settled(const Burst& burst) {
   }
   kLog.debug("{} announcements, one look, {} entries written, in force {} us after the last announcement", burst.events,
              written.value_or(0), figures.last_ns / 1000);
+  // Event sources come and go with devices and CPUs; not before the scheduler knows.
+  if (counters_) counters_->set_machine(machine_->topology(), machine_->devices());
 }
 
 // Returns how many map entries were written: none where the scheduler sees no difference.

@@ -27,6 +27,9 @@ void Daemon::start_memory() {
     const auto verdict = wire::decode_verdict(*raw);
     return std::pair{verdict.klass, verdict.flags};
   };
+  callbacks.active = [this](bool active) {
+    if (counters_) counters_->set_active(active);
+  };
   memory_ = std::make_unique<MemoryWatch>(*loop_, classifier_->events_object(), std::move(options), std::move(callbacks));
   if (machine_) memory_->on_machine(machine_->topology());
   // Those that ran before.

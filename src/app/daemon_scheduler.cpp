@@ -83,6 +83,7 @@ void Daemon::try_attach(const char* occasion) {
   publish(edge::ControlServer::Kind::event, scheduler_line(monotonic_now(), "enabled", occasion));
   serve_scx_stats();
   if (memory_) memory_->on_scheduler(true);
+  if (counters_) counters_->set_scheduling(true);
 }
 
 // A convenience for other people's tools: without it everything else goes on.
@@ -115,6 +116,7 @@ void Daemon::on_scheduler_lost(const std::string& sentence, const std::string& m
   scheduler_.reset();
   scx_stats_.reset();
   if (memory_) memory_->on_scheduler(false);
+  if (counters_) counters_->set_scheduling(false);
 
   const auto now = monotonic_now();
   ejections_.push_back({now, name, sentence, message});

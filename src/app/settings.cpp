@@ -82,6 +82,7 @@ Result<Options> settle(const CommandLine& line) {
                                                 : std::vector<std::string>{builtin_rules_folder(), "/etc/vigil/rules.d"};
   if (line.sysfs_root) out.sysfs_root = *line.sysfs_root;
   if (line.proc_root) out.proc_root = *line.proc_root;
+  out.simulate_cxl = line.simulate_cxl;
   out.stats_seconds = line.stats_seconds;
   out.monitor_seconds = line.monitor_seconds;
   out.scheduler = settings->scheduler;

@@ -83,6 +83,7 @@ json to_json(const ExplainReport& report) {
           {"tasks", or_null(report.tasks)},
           {"cpu_preference", or_null(report.cpu_preference)},
           {"memory", report.memory ? to_json(*report.memory) : json(nullptr)},
+          {"simulated", report.simulated},
           {"truncated", report.truncated}};
 }
 

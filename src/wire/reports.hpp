@@ -86,6 +86,7 @@ struct ExplainReport {
   std::optional<std::uint32_t> tasks = {};
   std::optional<std::string> cpu_preference = {};  // cpulist
   std::optional<MemoryReport> memory = {};         // of a memory-bound process
+  bool simulated = false;  // what it says of memory rests on simulated counters
   // Strings of the image that were not looked at, so that evidence may be incomplete.
   std::uint32_t truncated = 0;
 };

@@ -364,8 +364,9 @@ class World:
         self.folder.chmod(0o755)
         self.bin = self.folder / "bin"
         self.bin.mkdir()
-        for name in ("actor", "storm"):
-            shutil.copy2(self.programs / name, self.folder / name)
+        for name in ("actor", "storm", "pager"):
+            if (self.programs / name).exists():  # a suite is built with those it needs
+                shutil.copy2(self.programs / name, self.folder / name)
         return self
 
     def __exit__(self, *_):

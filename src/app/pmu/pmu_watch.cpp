@@ -204,7 +204,8 @@ std::chrono::nanoseconds PmuWatch::sample(std::uint64_t now, std::uint64_t ran_n
   const bool was_costly = pace_.costly();
   const auto next = pace_.after(bytes, std::chrono::nanoseconds(cost));
   if (pace_.costly() && !was_costly)
-    kLog.warn("reading the memory counters takes {} us of CPU time, so they are read only every {} ms", cost / 1000, next.count() / 1'000'000);
+    kLog.warn("{}reading the memory counters takes {} us of CPU time, so they are read only every {} ms", options_.simulate ? "[simulated] " : "",
+              cost / 1000, next.count() / 1'000'000);
   return next;
 }
 
