@@ -47,7 +47,8 @@ node=$(t_of '"subsystem":"node"') blocks=$(t_of '"subsystem":"memory"') seen=$(t
 [ "${blocks:-0}" -gt "${node:-0}" ] && node=$blocks
 took=$(((${seen:-0} - ${node:-0}) / 1000000))
 echo "preference $took ms after the last event of the burst"
-if [ "${seen:-0}" -gt 0 ] && [ $took -ge 0 ] && [ $took -le 100 ]; then ok "within 100 ms of the node's coming"; else not_ok "within 100 ms of the node's coming" "$took ms"; fi
+# A straggler of the burst may come when the new picture is in force already: then it took less than nothing.
+if [ "${seen:-0}" -gt 0 ] && [ "${node:-0}" -gt 0 ] && [ $took -ge -100 ] && [ $took -le 100 ]; then ok "within 100 ms of the node's coming"; else not_ok "within 100 ms of the node's coming" "$took ms"; fi
 equal "one hint was given" $((before + 1)) "$(counter memory_hints)"
 check "it runs there" wait_for 10 runs_near
 echo "$(ran_near) % of its time there"
