@@ -125,6 +125,9 @@ Reply Daemon::answer_explain(std::uint32_t pid) {
     if (const auto cgroup = classifier_->cgroup(verdict.cgroup.v))
       if (const auto name = book_.compiled.atom_name(cgroup->evidence); !name.empty()) report.evidence.emplace_back(name);
   }
+  if (const auto* process = engine_.processes().find_tgid(verdict.key.tgid); process && verdict.level == Level::image)
+    for (const auto kind : classify::kDeviceKinds)
+      if (process->devices & classify::device_bit(kind)) report.evidence.push_back("opened " + std::string(classify::to_string(kind)));
   if (verdict.level == Level::ancestry) report.evidence.push_back("what it was before, or its parent, was of this class");
   if (memory_) report.memory = memory_->report(verdict.key);
   report.simulated = report.memory && counters_ && counters_->simulated();
@@ -166,14 +169,15 @@ Reply Daemon::answer_class(const wire::ClassCall& call) {
 Reply Daemon::answer_mode(const wire::ModeCall& call) {
   if (call.mode) {
     tuning_ = *call.mode;
+    apply_mode();
     if (options_.mode != RunMode::observe && !(scheduler_ && scheduler_->is_attached())) {
       supervisor_.reset();
       try_attach("asked for by vigilctl mode");
     }
     publish(edge::ControlServer::Kind::event,
-            wire::format_line({{"event", "mode"}, {"t_ns", monotonic_now()}, {"mode", wire::to_string(tuning_)}}));
+            wire::format_line({{"event", "mode"}, {"t_ns", monotonic_now()}, {"mode", wire::to_string(tuning_)}, {"in_force", wire::to_string(mode_in_force())}}));
   }
-  return Reply::ok({{"mode", wire::to_string(tuning_)}, {"in_force", wire::to_string(tuning_)}});
+  return Reply::ok({{"mode", wire::to_string(tuning_)}, {"in_force", wire::to_string(mode_in_force())}});
 }
 
 wire::StatusReport Daemon::status() {
@@ -189,7 +193,9 @@ wire::StatusReport Daemon::status() {
   out.now_ns = monotonic_now();
   out.started_ns = started_ns_;
   out.ready_after_ns = ready_after_ns_;
-  out.tuning = out.tuning_in_force = tuning_;
+  out.tuning = tuning_;
+  out.tuning_in_force = mode_in_force();
+  report_power(out);
   if (connector_) count_by_connector(out);
   if (classifier_) {
     if (auto counts = classifier_->count_classes()) {

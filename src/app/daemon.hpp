@@ -14,9 +14,11 @@
 
 #include "app/machine/machine_watch.hpp"
 #include "app/memory/memory_watch.hpp"
+#include "app/devices/device_pushes.hpp"
 #include "app/observer/connector_source.hpp"
 #include "app/options.hpp"
 #include "app/pmu/memory_counters.hpp"
+#include "app/power/power_watch.hpp"
 #include "app/rule_book.hpp"
 #include "app/settings.hpp"
 #include "base/result.hpp"
@@ -104,6 +106,17 @@ class Daemon {
   wire::StatusReport status();
   wire::Metrics metrics();
 
+  // Power: daemon_power.cpp.
+  void start_power();
+  wire::Mode mode_in_force() const;
+  void on_mode_in_force(const std::string& why);
+  void apply_mode();
+  void on_machine_power();
+  void recount_games();
+  void watch_device_nodes();
+  void on_device_opened(const OpenedPush& push);
+  void report_power(wire::StatusReport& out) const;
+
   // Without the kernel half, from the proc connector: daemon_observer.cpp.
   Result<void> start_connector(const std::string& why);
   std::optional<TaskVerdict> verdict_of(std::uint32_t pid, std::uint32_t tgid) const;
@@ -129,6 +142,8 @@ class Daemon {
   std::uint64_t lost_seen_ = 0;
   std::uint64_t lost_total_ = 0;
 
+  std::unique_ptr<PowerWatch> power_;
+  std::unique_ptr<DevicePushes> pushes_;
   std::unique_ptr<MachineWatch> machine_;
   std::vector<std::string> machine_news_;  // of the burst at hand
   struct {

@@ -30,6 +30,7 @@ classify::Facts facts_of(const Process& process, const ProcessFacts& facts) {
   out.comm = process.comm;
   out.cgroup = facts.cgroup_path;
   out.uid = process.uid;
+  out.devices = process.devices;
   return out;
 }
 

@@ -48,6 +48,8 @@ class Engine {
   void on(const LostEvents& lost, std::uint64_t now, Actions& out);
   void on(const ResyncDone& done, std::uint64_t now, Actions& out);
   void on(const ClassRequest& request, std::uint64_t now, Actions& out);
+  void on(const DeviceOpened& opened, std::uint64_t now, Actions& out);
+  void look_closer(Process& process, const ProcessFacts& facts, std::uint64_t now, Actions& out);
   void announce(const TaskEvent& event, Actions& out) const;
 
   ProcessTable processes_;
