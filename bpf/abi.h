@@ -22,7 +22,8 @@
 #define ABI_AT(type, member, offset)                                                                \
 	VIGIL_ASSERT(__builtin_offsetof(type, member) == (offset), #type "." #member " moved")
 
-#define VIGIL_ABI_VERSION 1
+#define VIGIL_ABI_VERSION 2
+#define VIGIL_ABI_OLDEST 1 /* recordings since this version are read: their records differ only in what was padding */
 
 #define VIGIL_COMM_LEN	  16	/* TASK_COMM_LEN, with the NUL */
 #define VIGIL_NAME_LEN	  64	/* longest name or argument that is compared, with the NUL */
@@ -78,6 +79,11 @@ enum vigil_decision_flags {
 };
 
 #define VIGIL_RULE_USER 0xffffffffU /* no rule: a person said so */
+#define VIGIL_RULE_PROFILE 0xfffffffeU /* no rule: the profile in force (vigil_verdict.profile) sets the class */
+
+#define VIGIL_MAX_PROFILES 1024
+#define VIGIL_PROFILE_ID 0x7fff	  /* the number in vigil_verdict.profile and .matched */
+#define VIGIL_PROFILE_MARK 0x8000 /* profile: a person chose it; matched: this very process matched, not one it descends from */
 
 struct vigil_decision {
 	__u32 rule; /* 0: none */
@@ -122,7 +128,8 @@ struct vigil_verdict {
 	__u64 signals[VIGIL_SIGNAL_WORDS];
 	__u32 evidence[VIGIL_EVIDENCE]; /* ids of the atoms behind the IMAGE or THREAD decision; 0 none */
 	__u32 gen; /* rule generation these numbers belong to */
-	__u32 pad;
+	__u16 profile; /* in force: index into map `profiles`, 0 none */
+	__u16 matched; /* the one that matching says, whatever a person chose */
 };
 ABI_SIZE(struct vigil_verdict, 168);
 ABI_AT(struct vigil_verdict, decision, 16);
@@ -206,7 +213,8 @@ struct vigil_rule {
 	__u8 klass; /* VIGIL_CLASS_COUNT: says nothing of the class (marks, boundaries) */
 	__u8 kind;
 	__u8 flags;
-	__u8 pad[6];
+	__u16 profile; /* a rule without a class: the profile it chooses, 0 none */
+	__u8 pad[4];
 };
 ABI_SIZE(struct vigil_rule, 96);
 
@@ -239,6 +247,8 @@ struct vigil_config {
 	__u32 enabled;	  /* 0 until the rules are in */
 	__u32 prompt;	  /* someone watches: wake the reader for all that is told */
 	__u32 may_wait;	  /* mask of classes: what is told of them waits for the next wake-up, whatever causes it */
+	__u32 profile_all; /* a person's choice for every game; VIGIL_PROFILE_MARK is set, 0: no choice */
+	__u32 profile_keys; /* bit enum vigil_profile_key_kind: some profile is found that way */
 	struct vigil_index index[2]; /* by gen & 1 */
 };
 
@@ -246,6 +256,50 @@ struct vigil_config {
 #define VIGIL_SLOT(four) (((__u32)(four) * 2654435761U) >> 20)
 /* Same hash, same slot. */
 #define VIGIL_HASH_SLOT(hash) ((__u32)((hash) ^ (hash) >> 32) & (VIGIL_HASH_BITS - 1))
+
+/*
+ * --- profiles: settings for one game or use, for a process and what it starts ---------------------------------
+ *
+ * Found at exec by a rule of their own (exe, argv, …), by AppID or by the rule that decided. A number stands for the same
+ * profile as long as the daemon runs; one that is no longer used means none.
+ */
+enum vigil_profile_key_kind {
+	VIGIL_PROFILE_BY_APPID = 0, /* where the rules take the process for a game */
+	VIGIL_PROFILE_BY_RULE = 1,
+};
+
+/* Map `profile_keys` -> __u32 number */
+struct vigil_profile_key {
+	__u32 gen;
+	__u32 kind; /* enum vigil_profile_key_kind */
+	__u32 value;
+};
+ABI_SIZE(struct vigil_profile_key, 12);
+
+enum vigil_profile_flags {
+	VIGIL_PROFILE_USED = 1 << 0,
+	VIGIL_PROFILE_TOLD = 1 << 1,   /* its processes are told of when they fork, too: somebody waits for the last one's end */
+	VIGIL_PROFILE_CPUS = 1 << 2,   /* cpu_set counts, even if it is ANY */
+	VIGIL_PROFILE_STRICT = 1 << 3, /* not on other CPUs than those of cpu_set while one of them is there */
+};
+
+enum vigil_smt_preference {
+	VIGIL_SMT_DEFAULT = 0,
+	VIGIL_SMT_WHOLE = 1, /* a whole idle core, even if that is another LLC's, before half of one */
+	VIGIL_SMT_SHARE = 2, /* any idle CPU: whole cores are left to others */
+};
+
+/* Map `profiles`, mmapable: written by the daemon at any time. The scheduler reads it when it takes up a task's class. */
+struct vigil_profile {
+	__u8 flags;   /* enum vigil_profile_flags */
+	__u8 klass;   /* VIGIL_CLASS_COUNT: leaves the class to the rules */
+	__u8 cpu_set; /* enum vigil_cpu_set */
+	__u8 smt;     /* enum vigil_smt_preference */
+	__u32 request_us; /* 0: its class's */
+	__u32 lead_us;	  /* more than its class's */
+	__u32 share;	  /* factor on its class's; 1024: the same */
+};
+ABI_SIZE(struct vigil_profile, 16);
 
 /* Map `cgroups`: cgroup id -> what its path says. Children take their parent's entry when they have none. */
 struct vigil_cgroup {
@@ -336,8 +390,27 @@ struct vigil_assign {
 	__u32 appid; /* 0: leave */
 	__s32 result; /* out: threads changed, or -ESRCH when the process is gone */
 	__u64 event_ns; /* the event this answers, for decided_after; 0: now */
+	__u32 op;    /* enum vigil_assign_op */
+	__u16 profile;
+	__u8 scope;  /* enum vigil_assign_scope */
+	__u8 pad;
 };
-ABI_SIZE(struct vigil_assign, 48);
+ABI_SIZE(struct vigil_assign, 56);
+
+enum vigil_assign_op {
+	VIGIL_ASSIGN_DECISION = 0,
+	VIGIL_ASSIGN_PROFILE = 1, /* a person's choice; profile 0: none, whatever matches */
+	VIGIL_ASSIGN_MATCHED = 2, /* what the daemon found to match */
+	VIGIL_ASSIGN_AUTO = 3,	  /* forget a person's choice */
+	VIGIL_ASSIGN_SETTLE = 4,  /* vigil_config.profile_all has changed */
+};
+
+/* Of the operations on profiles. */
+enum vigil_assign_scope {
+	VIGIL_ASSIGN_PROCESS = 0,
+	VIGIL_ASSIGN_TREE = 1, /* the process and what descends from it */
+	VIGIL_ASSIGN_ALL = 2,  /* every process; key is not looked at */
+};
 
 /* Map `snapshot`, one element: what an iterator run is asked for, and what it found. */
 struct vigil_snapshot {
@@ -479,11 +552,14 @@ struct vigil_sched_stats {
 	__u64 no_storage;    /* decisions without task storage: neutral values were used */
 	__u64 steered;	     /* wake-ups of games sent to a CPU of the V-Cache set */
 	__u64 spilled;	     /* ... that found none there */
+	__u64 profile_inside;  /* a task whose profile names CPUs began to run on one of them */
+	__u64 profile_outside; /* ... on another */
+	__u64 strict_waits;    /* ... waited for one of them, since its profile is strict */
 	__u64 class_runs[VIGIL_CLASS_COUNT]; /* switches by class */
 	__u64 class_ns[VIGIL_CLASS_COUNT];   /* run time by class */
 	__u64 wait[VIGIL_CLASS_COUNT][VIGIL_SCHED_WAIT_BUCKETS]; /* from wake-up to running */
 };
-ABI_SIZE(struct vigil_sched_stats, 8 * (17 + 2 * VIGIL_CLASS_COUNT + VIGIL_CLASS_COUNT * VIGIL_SCHED_WAIT_BUCKETS));
+ABI_SIZE(struct vigil_sched_stats, 8 * (20 + 2 * VIGIL_CLASS_COUNT + VIGIL_CLASS_COUNT * VIGIL_SCHED_WAIT_BUCKETS));
 
 enum vigil_sched_state {
 	VIGIL_SCHED_STARTED = 1,

@@ -8,6 +8,7 @@
 #define VIGIL_CLASSIFY_BPF_H
 
 #include "match.bpf.h"
+#include "profile.bpf.h"
 
 #define NAME_AT(n) (NAMES + (n) * 256) /* one 256-byte slot a name: d_name has at most 255 bytes */
 enum name_slot { SLOT_EXE = 0, SLOT_SCRIPT = 1, SLOT_COMM = 2, SLOT_DIR = 3, SLOT_CGROUP = 4 };
@@ -169,10 +170,14 @@ static __always_inline void add_cgroup_signals(struct vigil_scratch *s, __u64 id
  */
 static __always_inline bool hand_on(struct vigil_decision *ancestry, const struct vigil_verdict *from)
 {
+	/* A profile goes its own way (profile.bpf.h): what is handed on is what the rules say beneath it. */
+	bool beneath = from->level == VIGIL_LEVEL_USER && from->decision[VIGIL_LEVEL_USER].rule == VIGIL_RULE_PROFILE;
 	bool handed = false;
 
 	for (__u32 i = 0; i < VIGIL_LEVEL_COUNT; i++) {
-		if (i != from->level || i == VIGIL_LEVEL_CGROUP || !(from->flags & VIGIL_F_INHERIT))
+		if (beneath ? i == VIGIL_LEVEL_USER || handed || !from->decision[i].rule : i != from->level)
+			continue;
+		if (i == VIGIL_LEVEL_CGROUP || !(from->decision[i].flags & VIGIL_F_INHERIT))
 			continue;
 		*ancestry = from->decision[i];
 		handed = true;
@@ -207,17 +212,22 @@ static __always_inline bool verdict_resolve(struct vigil_verdict *v, __u32 cause
 	return changed;
 }
 
-/* After the facts of an image are gathered in scratch: decide THREAD and IMAGE. ANCESTRY is the caller's, set before. */
-static __always_inline void decide_image(struct vigil_scratch *s, struct vigil_verdict *v, struct vigil_config *cfg,
+/*
+ * After the facts of an image are gathered in scratch: decide THREAD and IMAGE. ANCESTRY is the caller's, set before. True: nothing
+ * is carried over from what it was before.
+ */
+static __always_inline bool decide_image(struct vigil_scratch *s, struct vigil_verdict *v, struct vigil_config *cfg,
 					 __u32 previous)
 {
+	bool boundary;
 	__u32 by;
 
 	add_cgroup_signals(s, v->cgroup_id);
 	match_rules(previous, v->marks);
 
 	by = s->best[VIGIL_LEVEL_IMAGE].rank;
-	if (s->boundary && s->boundary >= by) {
+	boundary = s->boundary && s->boundary >= by;
+	if (boundary) {
 		/* The last word on where it comes from: nothing is carried over. */
 		__builtin_memset(&v->decision[VIGIL_LEVEL_ANCESTRY], 0, sizeof(struct vigil_decision));
 		v->marks = 0;
@@ -240,6 +250,7 @@ static __always_inline void decide_image(struct vigil_scratch *s, struct vigil_v
 	__builtin_memcpy(v->signals, s->signals, sizeof(v->signals));
 	v->truncated = s->truncated;
 	v->gen = cfg->gen;
+	return boundary;
 }
 
 /* A thread's new name: only THREAD rules, in the light of what its process is. */

@@ -118,6 +118,14 @@ static __always_inline bool worth_telling(const struct vigil_config *cfg, const 
 	return (changed || cfg->stream_all) && t->v.key.tgid != cfg->own_tgid;
 }
 
+/* Somebody waits for the last process of its profile to end, so each is to be heard of. */
+static __always_inline bool profile_is_told(const struct vigil_verdict *v)
+{
+	struct vigil_profile *profile = profile_of(v);
+
+	return profile && (profile->flags & VIGIL_PROFILE_TOLD);
+}
+
 SEC("tp_btf/task_newtask")
 int BPF_PROG(on_newtask, struct task_struct *p, __u64 clone_flags)
 {
@@ -145,7 +153,7 @@ int BPF_PROG(on_newtask, struct task_struct *p, __u64 clone_flags)
 	t->v.reported = 0;
 	if (!thread) {
 		/* A person's word is for the process it was said of; its children inherit it like any verdict. */
-		if (t->v.decision[VIGIL_LEVEL_USER].rule) {
+		if (t->v.decision[VIGIL_LEVEL_USER].rule == VIGIL_RULE_USER) {
 			t->v.decision[VIGIL_LEVEL_ANCESTRY] = t->v.decision[VIGIL_LEVEL_USER];
 			__builtin_memset(&t->v.decision[VIGIL_LEVEL_USER], 0, sizeof(struct vigil_decision));
 			__builtin_memset(&t->v.decision[VIGIL_LEVEL_IMAGE], 0, sizeof(struct vigil_decision));
@@ -159,7 +167,7 @@ int BPF_PROG(on_newtask, struct task_struct *p, __u64 clone_flags)
 		apply_cgroup(&t->v, cgroup_id);
 	previous = t->v.klass;
 	changed = verdict_resolve(&t->v, VIGIL_EV_FORK, now);
-	if (worth_telling(cfg, t, changed))
+	if (worth_telling(cfg, t, changed || (!thread && profile_is_told(&t->v))))
 		tell(cfg, p, t, VIGIL_EV_FORK, (changed ? VIGIL_EVF_CHANGED : 0) | (thread ? VIGIL_EVF_THREAD : 0), previous);
 	return 0;
 }
@@ -174,8 +182,9 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 	const char *filename, *interp;
 	struct vigil_task *t;
 	struct mm_struct *mm;
+	__u16 profile;
 	__u8 previous;
-	bool changed;
+	bool changed, boundary;
 
 	count(c, VIGIL_EV_EXEC);
 	if (!cfg || !s || !cfg->enabled)
@@ -185,6 +194,7 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 		return 0;
 	verdict_identify(&t->v, p);
 	previous = t->v.klass;
+	profile = t->v.profile;
 
 	/* What it was becomes where it comes from. */
 	if (hand_on(&t->v.decision[VIGIL_LEVEL_ANCESTRY], &t->v)) {
@@ -217,7 +227,8 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 		}
 	}
 	gather_comm(s, p->comm);
-	decide_image(s, &t->v, cfg, previous);
+	boundary = decide_image(s, &t->v, cfg, previous);
+	decide_profile(&t->v, s->profile, PROFILE_EXEC | (boundary ? PROFILE_BOUNDARY : 0), previous);
 
 	changed = verdict_resolve(&t->v, VIGIL_EV_EXEC, now);
 	if (s->refine)
@@ -226,7 +237,7 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 		t->v.inherited_from = 0;
 	if (t->v.truncated && c)
 		__sync_fetch_and_add(&c->truncated, 1);
-	if (worth_telling(cfg, t, changed || (t->v.flags & VIGIL_F_REFINE)))
+	if (worth_telling(cfg, t, changed || profile != t->v.profile || (t->v.flags & VIGIL_F_REFINE)))
 		tell(cfg, p, t, VIGIL_EV_EXEC, changed ? VIGIL_EVF_CHANGED : 0, previous);
 	return 0;
 }
@@ -376,6 +387,7 @@ __noinline int move_to_cgroup(struct vigil_verdict *v, __u64 id, __u64 now)
 	if (!v)
 		return 0;
 	apply_cgroup(v, id);
+	decide_profile(v, 0, 0, v->klass);
 	return verdict_resolve(v, VIGIL_EV_CGROUP_ATTACH, now);
 }
 

@@ -5,7 +5,7 @@
 #ifndef VIGIL_MAPS_BPF_H
 #define VIGIL_MAPS_BPF_H
 
-#include "task.bpf.h"
+#include "profiles_map.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -58,6 +58,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct vigil_rule);
 } rules SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4 * VIGIL_MAX_PROFILES);
+	__type(key, struct vigil_profile_key);
+	__type(value, __u32);
+} profile_keys SEC(".maps");
 
 static __always_inline struct vigil_config *config_get(void)
 {

@@ -41,6 +41,8 @@ struct vigil_scratch {
 	__u32 marks;
 	__u32 boundary; /* rank of the strongest boundary */
 	__u32 refine; /* some rule that holds wants the daemon to look closer, whether it decides anything or not */
+	__u32 profile; /* chosen by the strongest rule that chooses one, */
+	__u32 profile_rank;
 	struct vigil_atom hits[MAX_HITS];
 	struct match_best best[VIGIL_LEVEL_COUNT];
 };
@@ -59,6 +61,7 @@ static __always_inline void match_reset(struct vigil_scratch *s)
 	s->marks = 0;
 	s->boundary = 0;
 	s->refine = 0;
+	s->profile = s->profile_rank = 0;
 	for (int i = 0; i < VIGIL_LEVEL_COUNT; i++)
 		s->best[i].rank = 0;
 }
@@ -411,6 +414,10 @@ __noinline int match_rules(__u32 previous, __u32 marks)
 				s->refine = 1;
 			if ((rule->flags & VIGIL_F_BOUNDARY) && rank > s->boundary)
 				s->boundary = rank;
+			if (rule->profile && rank > s->profile_rank) {
+				s->profile_rank = rank;
+				s->profile = rule->profile;
+			}
 			if (rule->klass >= VIGIL_CLASS_COUNT || rule->level >= VIGIL_LEVEL_COUNT)
 				continue;
 			best = &s->best[rule->level];

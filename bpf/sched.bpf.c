@@ -149,7 +149,7 @@ static __always_inline s32 make_way(struct task_struct *p, struct vigil_task *ta
 		struct cpu_set *set = set_of(set_for(task, tun));
 		s32 target = set ? claim_in_set(p, set, t->urgency, now, begun_before) : -1;
 
-		if (target >= 0)
+		if (target >= 0 || strict_set(p, task, tun))
 			return target;
 		return pick_victim(p, t->urgency, llc, here, now, begun_before);
 	}
@@ -170,6 +170,7 @@ void BPF_STRUCT_OPS(vigil_enqueue, struct task_struct *p, u64 enq_flags)
 	u64 lease, due, now;
 	struct llc *llc;
 	s32 target;
+	u32 set;
 
 	if (!cpu || !tun)
 		return;
@@ -224,6 +225,13 @@ void BPF_STRUCT_OPS(vigil_enqueue, struct task_struct *p, u64 enq_flags)
 			}
 			scx_bpf_kick_cpu(target, SCX_KICK_IDLE);
 		}
+	}
+	set = task ? strict_set(p, task, tun) : 0;
+	if (set) {
+		strict_wait(p, set, lease, due, enq_flags);
+		return;
+	}
+	if (!(enq_flags & SCX_ENQ_WAKEUP)) {
 		/* It wanted to leave, but the room is gone, and nobody else waits here. */
 		if (enq_flags & SCX_ENQ_LAST) {
 			dsq_insert(p, SCX_DSQ_LOCAL, lease, 0);
@@ -276,7 +284,7 @@ void BPF_STRUCT_OPS(vigil_dispatch, s32 here, struct task_struct *prev)
 	struct vigil_task *task;
 	struct llc *llc;
 	bool runs_on = false, leaves = false, own;
-	u64 now, key_prev = NEVER, key_own, key_llc;
+	u64 now, key_prev = NEVER, key_own, key_llc, key_strict, strict;
 
 	if (!cpu || !tun)
 		return;
@@ -298,9 +306,14 @@ void BPF_STRUCT_OPS(vigil_dispatch, s32 here, struct task_struct *prev)
 		}
 	}
 	own = scx_bpf_dsq_nr_queued(CPU_DSQ + here) > 0;
-	if (runs_on || own) {
+	strict = strict_queue(here);
+	if (runs_on || own || strict) {
 		key_llc = dsq_head_key(cpu->llc, NEVER);
 		key_own = own ? dsq_head_key(CPU_DSQ + here, NEVER) : NEVER;
+		key_strict = strict ? dsq_head_key(strict, NEVER) : NEVER;
+		/* Its first may be one that may not run here; then nothing is taken. */
+		if (key_strict < key_prev && key_strict <= key_llc && key_strict <= key_own && dsq_take(strict))
+			return;
 		if (runs_on && key_prev <= key_llc && key_prev <= key_own) {
 			prev->scx.slice = (u64)tun->lease_us * 1000;
 			count(kept);
@@ -318,6 +331,8 @@ void BPF_STRUCT_OPS(vigil_dispatch, s32 here, struct task_struct *prev)
 	if (dsq_take(cpu->llc))
 		return;
 	if (own && dsq_take(CPU_DSQ + here))
+		return;
+	if (strict && !runs_on && dsq_take(strict))
 		return;
 	if (nr_llcs > 1 && !runs_on && !leaves && steal(cpu->llc)) {
 		count(stolen);
@@ -347,6 +362,14 @@ void BPF_STRUCT_OPS(vigil_running, struct task_struct *p)
 	t = &task->sched;
 	now = now_ns();
 	s->switches++;
+	if (t->profile & VIGIL_PROFILE_CPUS) {
+		const struct bpf_cpumask *wanted = strict_mask(t->set);
+
+		if (wanted && bpf_cpumask_test_cpu(here, (const struct cpumask *)wanted))
+			s->profile_inside++;
+		else if (wanted)
+			s->profile_outside++;
+	}
 	if (t->llc != cpu->llc) {
 		move_llc(t, llc, cpu->llc);
 		s->moved_llc++;
@@ -401,7 +424,7 @@ void BPF_STRUCT_OPS(vigil_tick, struct task_struct *p)
 	struct cpu *cpu = cpu_of(here);
 	struct vigil_sched_task *t;
 	struct llc *llc;
-	u64 now, due;
+	u64 now, due, strict;
 
 	if (!task || !cpu || !tun)
 		return;
@@ -422,7 +445,9 @@ void BPF_STRUCT_OPS(vigil_tick, struct task_struct *p)
 	renew(p, task, llc, tun);
 	show_urgency(cpu, here, llc, t->urgency);
 	due = due_of(t, llc, now, tun);
-	if (dsq_head_key(t->llc, NEVER) < due || dsq_head_key(CPU_DSQ + here, NEVER) < due) {
+	strict = strict_queue(here);
+	if (dsq_head_key(t->llc, NEVER) < due || dsq_head_key(CPU_DSQ + here, NEVER) < due ||
+	    (strict && dsq_head_key(strict, NEVER) < due)) {
 		p->scx.slice = 0;
 		count(yielded);
 	}
@@ -560,6 +585,11 @@ s32 BPF_STRUCT_OPS_SLEEPABLE(vigil_init)
 		if (make_mask(&llc->mask) || make_mask(&llc->background) || make_mask(&llc->normal) ||
 		    make_mask(&llc->brisk) || make_mask(&llc->prompt))
 			return -12;
+	}
+	bpf_for(i, 1, STRICT_SETS) {
+		err = scx_bpf_create_dsq(STRICT_DSQ + i, -1);
+		if (err)
+			return err;
 	}
 	bpf_for(i, 0, nr_cpus) {
 		u32 key = i;

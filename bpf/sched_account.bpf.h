@@ -9,10 +9,27 @@
 #include "sampling.bpf.h"
 #include "sched_memory.bpf.h"
 
-/* Takes class, nice value and behaviour over into what decisions use. */
+#define MOST_LEAD_NS 100000000U
+
+/* What a profile changes of what its class says: for its own tasks, as long as they have it. */
+static __always_inline void apply_profile(struct vigil_sched_task *t, const struct vigil_profile *profile)
+{
+	if (profile->request_us)
+		t->request = profile->request_us * 1000;
+	t->lead += profile->lead_us * 1000;
+	if (t->lead > MOST_LEAD_NS)
+		t->lead = MOST_LEAD_NS;
+	t->share = (u64)t->share * profile->share >> 10;
+	t->profile = profile->flags & (VIGIL_PROFILE_CPUS | VIGIL_PROFILE_STRICT);
+	t->set = profile->cpu_set;
+	t->smt = profile->smt;
+}
+
+/* Takes class, nice value, behaviour and profile over into what decisions use. */
 static __always_inline void refresh(struct task_struct *p, struct vigil_task *task, struct vigil_sched_tunables *tun)
 {
 	struct vigil_sched_task *t = &task->sched;
+	struct vigil_profile *profile = profile_of(&task->v);
 	u32 klass = task->v.klass;
 	struct vigil_sched_class *class;
 
@@ -23,6 +40,9 @@ static __always_inline void refresh(struct task_struct *p, struct vigil_task *ta
 	t->share = vigil_share(t->weight, class->share);
 	t->request = class->request_us * 1000;
 	t->lead = class->lead_us * 1000;
+	t->profile = t->smt = 0;
+	if (profile)
+		apply_profile(t, profile);
 	t->urgency = class->urgency * 2;
 	take_memory_hint(task);
 	if (class->flags & VIGIL_SCHED_JUDGE) {

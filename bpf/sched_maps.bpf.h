@@ -8,6 +8,7 @@
 
 #include "scx.bpf.h"
 #include "task.bpf.h"
+#include "profiles_map.bpf.h"
 
 #include "policy/burst.h"
 #include "policy/deadline.h"

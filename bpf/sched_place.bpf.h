@@ -7,6 +7,7 @@
 
 #include "sched_maps.bpf.h"
 #include "sched_sets.bpf.h"
+#include "sched_strict.bpf.h"
 #include "sched_preempt.bpf.h"
 
 /*
@@ -52,6 +53,8 @@ static __always_inline bool spreads(const struct vigil_task *task, const struct 
 {
 	u32 klass = task->v.klass;
 
+	if (task->sched.smt)
+		return task->sched.smt == VIGIL_SMT_WHOLE;
 	return klass < VIGIL_CLASS_COUNT && (tun->classes[klass].flags & VIGIL_SCHED_SPREAD);
 }
 
@@ -92,6 +95,31 @@ static __always_inline s32 pick_in_set(struct task_struct *p, struct cpu_set *se
 	}
 	cpu = pick_idle_in(close, 0);
 	return cpu >= 0 ? cpu : pick_idle_in(asked, 0);
+}
+
+/* An idle CPU beside a busy sibling, of the set if there is one: whole cores are left to others. */
+static __always_inline s32 pick_half(struct task_struct *p, struct cpu_set *set)
+{
+	struct cpu *self = cpu_of(bpf_get_smp_processor_id());
+	const struct bpf_cpumask *asked = set ? set->mask : NULL;
+	const struct cpumask *idle, *whole;
+	struct bpf_cpumask *half;
+
+	if (!smt || !self)
+		return -1;
+	half = self->narrow;
+	if (!half)
+		return -1;
+	idle = scx_bpf_get_idle_cpumask();
+	whole = scx_bpf_get_idle_smtmask();
+	bpf_cpumask_xor(half, idle, whole);
+	scx_bpf_put_idle_cpumask(whole);
+	scx_bpf_put_idle_cpumask(idle);
+	if (asked)
+		bpf_cpumask_and(half, (const struct cpumask *)half, (const struct cpumask *)asked);
+	if (!bpf_cpumask_and(half, (const struct cpumask *)half, p->cpus_ptr))
+		return -1;
+	return scx_bpf_pick_idle_cpu((const struct cpumask *)half, 0);
 }
 
 /* Near before far: the memory node of the CPU before, then the whole machine. */
@@ -167,8 +195,10 @@ static __always_inline s32 pick_again(struct task_struct *p, struct vigil_task *
 				      struct vigil_sched_tunables *tun)
 {
 	struct cpu_set *set = task ? set_of(set_for(task, tun)) : NULL;
-	s32 cpu = set ? pick_in_set(p, set, here, llc, spreads(task, tun), false) : -1;
+	s32 cpu = set ? pick_in_set(p, set, here, llc, spreads(task, tun) && !strict_set(p, task, tun), false) : -1;
 
+	if (cpu < 0 && task && strict_set(p, task, tun))
+		return -1;
 	return cpu >= 0 ? cpu : scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
 }
 
@@ -181,7 +211,11 @@ static __always_inline bool wants_to_move(struct task_struct *p, struct vigil_ta
 	const struct cpumask *idle;
 	bool room;
 
-	if (!asked || !runs_anywhere(p) || bpf_cpumask_test_cpu(here, (const struct cpumask *)asked))
+	if (!asked || bpf_cpumask_test_cpu(here, (const struct cpumask *)asked))
+		return false;
+	if (strict_set(p, task, tun))
+		return true;
+	if (!runs_anywhere(p))
 		return false;
 	idle = smt && spreads(task, tun) ? scx_bpf_get_idle_smtmask() : scx_bpf_get_idle_cpumask();
 	room = bpf_cpumask_intersects(idle, (const struct cpumask *)asked);
@@ -208,8 +242,15 @@ static __always_inline s32 pick_cpu(struct task_struct *p, struct vigil_task *ta
 		sticky = task->v.flags & VIGIL_F_VCPU;
 		set = set_of(set_for(task, tun));
 	}
+	if (task && task->sched.smt == VIGIL_SMT_SHARE) {
+		cpu = pick_half(p, set);
+		if (cpu >= 0)
+			return cpu;
+	}
 	if (set && set->mask) {
 		cpu = pick_in_set(p, set, prev, llc, spread, sticky);
+		if (cpu < 0 && spread && strict_set(p, task, tun))
+			cpu = pick_in_set(p, set, prev, llc, false, sticky);
 		if (cpu < 0 && preempt && task->sched.urgency >= RUNS_PROMPT) {
 			/* Rather the place of something in the background than an idle CPU elsewhere, which is left to that.
 			 * Not while somebody has been due there for long: see make_way(). */
@@ -225,7 +266,7 @@ static __always_inline s32 pick_cpu(struct task_struct *p, struct vigil_task *ta
 			else
 				count(spilled);
 		}
-		if (cpu >= 0)
+		if (cpu >= 0 || strict_set(p, task, tun))
 			return cpu;
 	}
 	if (!llc || !runs_anywhere(p)) {

@@ -64,8 +64,8 @@ static __always_inline bool game_runs(u64 now)
 }
 
 /*
- * Which set a task asks for, first what knows most: where its memory is, what else runs (background keeps away from games),
- * its class.
+ * Which set a task asks for, first what knows most: its profile, where its memory is, what else runs (background keeps away from
+ * games), its class.
  */
 static __always_inline u32 set_for(const struct vigil_task *task, const struct vigil_sched_tunables *tun)
 {
@@ -73,6 +73,8 @@ static __always_inline u32 set_for(const struct vigil_task *task, const struct v
 
 	if (!tun->steer)
 		return VIGIL_SET_ANY;
+	if (task->sched.profile & VIGIL_PROFILE_CPUS)
+		return task->sched.set;
 	if (task->sched.near_set)
 		return task->sched.near_set;
 	if (tun->away_set && task->sched.urgency == RUNS_BACKGROUND && game_runs(now_ns()))

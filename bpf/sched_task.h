@@ -32,6 +32,9 @@ struct vigil_sched_task {
 	__u8 klass;	/* the class share and urgency were made of */
 	__u8 flags;
 	__u8 near_set; /* enum vigil_cpu_set near the memory it uses; 0: nothing known */
+	__u8 profile;  /* of its profile: enum vigil_profile_flags CPUS and STRICT; 0 none */
+	__u8 set;      /* enum vigil_cpu_set that its profile names, where CPUS says so */
+	__u8 smt;      /* enum vigil_smt_preference */
 };
 
 #endif

@@ -120,8 +120,9 @@ static __always_inline bool decide_task(struct vigil_scratch *s, struct vigil_co
 	struct vigil_decision ancestry;
 	struct task_struct *other;
 	struct mm_struct *mm;
-	bool thread, have, kept;
-	__u8 reported = t->v.reported;
+	bool thread, have, kept, boundary, inherited;
+	__u16 profile = t->v.profile, matched = t->v.matched;
+	__u8 reported = t->v.reported, before = t->v.klass;
 	__u32 pid = p->pid, from = t->v.inherited_from, appid = t->v.appid, marks;
 
 	thread = pid != p->tgid;
@@ -134,7 +135,8 @@ static __always_inline bool decide_task(struct vigil_scratch *s, struct vigil_co
 		__builtin_memcpy(&t->v, parent, sizeof(t->v));
 		verdict_identify(&t->v, p);
 		t->v.reported = 0;
-		t->v.decision[VIGIL_LEVEL_USER] = user.rule ? user : parent->decision[VIGIL_LEVEL_USER];
+		if (user.rule == VIGIL_RULE_USER)
+			t->v.decision[VIGIL_LEVEL_USER] = user;
 		decide_thread(s, &t->v, p->comm);
 		t->v.event_ns = 0;
 		verdict_resolve(&t->v, VIGIL_EV_SNAPSHOT, bpf_ktime_get_ns());
@@ -147,7 +149,13 @@ static __always_inline bool decide_task(struct vigil_scratch *s, struct vigil_co
 	__builtin_memset(&t->v, 0, sizeof(t->v));
 	verdict_identify(&t->v, p);
 	t->v.reported = reported;
-	t->v.decision[VIGIL_LEVEL_USER] = user;
+	if (user.rule == VIGIL_RULE_USER)
+		t->v.decision[VIGIL_LEVEL_USER] = user;
+	/* What matched by itself will match again; what was inherited is kept, or found at the parent. */
+	t->v.profile = matched;
+	inherited = matched && !(matched & VIGIL_PROFILE_MARK) && profile_of(&t->v);
+	t->v.matched = inherited ? matched : have && !thread ? parent->matched & VIGIL_PROFILE_ID : 0;
+	t->v.profile = profile & VIGIL_PROFILE_MARK ? profile : 0;
 	if (kept) {
 		t->v.decision[VIGIL_LEVEL_ANCESTRY] = ancestry;
 		t->v.inherited_from = from;
@@ -171,7 +179,9 @@ static __always_inline bool decide_task(struct vigil_scratch *s, struct vigil_co
 		scan_strings(s, p, VIGIL_FIELD_ENV, mm->env_start, mm->env_end);
 	}
 	gather_comm(s, p->comm);
-	decide_image(s, &t->v, cfg, have ? parent->klass : VIGIL_CLASS_REGULAR);
+	boundary = decide_image(s, &t->v, cfg, have ? parent->klass : VIGIL_CLASS_REGULAR);
+	decide_profile(&t->v, s->profile, PROFILE_EXEC | (boundary ? PROFILE_BOUNDARY : 0),
+		       inherited ? before : have ? parent->klass : VIGIL_CLASS_REGULAR);
 	verdict_resolve(&t->v, VIGIL_EV_SNAPSHOT, bpf_ktime_get_ns());
 	if (s->refine)
 		t->v.flags |= VIGIL_F_REFINE;
@@ -223,7 +233,7 @@ int snapshot_tasks(struct bpf_iter__task *ctx)
 		return 0;
 
 	/* Told: processes that are not regular or are to be looked at closer; threads only where their name decided. */
-	if (!req->emit_all && t->v.klass == VIGIL_CLASS_REGULAR && !(t->v.flags & VIGIL_F_REFINE))
+	if (!req->emit_all && t->v.klass == VIGIL_CLASS_REGULAR && !t->v.profile && !(t->v.flags & VIGIL_F_REFINE))
 		return 0;
 	if (!leader && t->v.level != VIGIL_LEVEL_THREAD)
 		return 0;
@@ -279,19 +289,83 @@ int snapshot_cgroups(struct bpf_iter__cgroup *ctx)
 	return 0;
 }
 
-/* The daemon's and a person's decisions: one level of every thread of a process, or of one thread. */
+/* One task of those that `assign` is for. True when its class changed. */
+static __always_inline bool assign_task(const struct vigil_assign *ctx, struct vigil_task *t, struct task_struct *p, __u64 now)
+{
+	__u32 level = ctx->level, direct = 0;
+
+	if (!t->v.key.tgid)
+		verdict_identify(&t->v, p);
+	switch (ctx->op) {
+	case VIGIL_ASSIGN_PROFILE:
+		t->v.profile = (ctx->profile & VIGIL_PROFILE_ID) | VIGIL_PROFILE_MARK;
+		break;
+	case VIGIL_ASSIGN_AUTO:
+		t->v.profile = 0;
+		break;
+	case VIGIL_ASSIGN_MATCHED:
+		direct = ctx->profile & VIGIL_PROFILE_ID;
+		break;
+	case VIGIL_ASSIGN_DECISION:
+		if (level < VIGIL_LEVEL_COUNT)
+			t->v.decision[level] = ctx->decision;
+		if (ctx->appid)
+			t->v.appid = ctx->appid;
+		break;
+	}
+	decide_profile(&t->v, direct, 0, t->v.klass);
+	return verdict_resolve(&t->v, VIGIL_EV_ASSIGN, ctx->event_ns ? ctx->event_ns : now);
+}
+
+#define TREE_DEPTH 64
+
+/* Is p of the tree that begins with the process `root`? */
+static __always_inline bool descends(struct task_struct *p, __u32 root)
+{
+	int i;
+
+	bpf_for(i, 0, TREE_DEPTH) {
+		if (!p)
+			return false;
+		if (p->tgid == root)
+			return true;
+		if (p->tgid <= 1)
+			return false;
+		p = p->group_leader->real_parent;
+	}
+	return false;
+}
+
+/*
+ * The daemon's and a person's decisions: one level of every thread of a process, or of one thread; or the profile of a process, a
+ * tree, everyone.
+ */
 SEC("syscall")
 int assign(struct vigil_assign *ctx)
 {
 	struct task_struct *leader, *p;
 	__u64 now = bpf_ktime_get_ns();
-	__u32 level = ctx->level;
+	__u32 level = ctx->level, root = ctx->key.tgid;
 	int n = 0;
 
 	ctx->result = -3; /* ESRCH */
 	if (level >= VIGIL_LEVEL_COUNT)
 		return 0;
-	leader = bpf_task_from_pid(ctx->key.tgid);
+	if (ctx->scope == VIGIL_ASSIGN_ALL) {
+		bpf_rcu_read_lock();
+		bpf_for_each(task, p, NULL, BPF_TASK_ITER_ALL_THREADS) {
+			struct vigil_task *t = bpf_task_storage_get(&tasks, p, 0, 0);
+
+			if (!t || !t->v.gen)
+				continue;
+			assign_task(ctx, t, p, now);
+			n++;
+		}
+		bpf_rcu_read_unlock();
+		ctx->result = n;
+		return 0;
+	}
+	leader = bpf_task_from_pid(root);
 	if (!leader)
 		return 0;
 	if (leader->group_leader->start_boottime != ctx->key.start_ns) {
@@ -299,23 +373,31 @@ int assign(struct vigil_assign *ctx)
 		return 0;
 	}
 	bpf_rcu_read_lock();
-	bpf_for_each(task, p, leader, BPF_TASK_ITER_PROC_THREADS) {
-		struct vigil_task *t;
+	if (ctx->scope == VIGIL_ASSIGN_TREE) {
+		bpf_for_each(task, p, NULL, BPF_TASK_ITER_ALL_THREADS) {
+			struct vigil_task *t;
 
-		if (ctx->pid && p->pid != ctx->pid)
-			continue;
-		t = bpf_task_storage_get(&tasks, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-		if (!t)
-			continue;
-		if (!t->v.key.tgid)
-			verdict_identify(&t->v, p);
-		if (level < VIGIL_LEVEL_COUNT)
-			t->v.decision[level] = ctx->decision;
-		if (ctx->appid)
-			t->v.appid = ctx->appid;
-		if (verdict_resolve(&t->v, VIGIL_EV_ASSIGN, ctx->event_ns ? ctx->event_ns : now))
-			t->v.reported = 1;
-		n++;
+			if (!descends(p, root))
+				continue;
+			t = bpf_task_storage_get(&tasks, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+			if (!t)
+				continue;
+			assign_task(ctx, t, p, now);
+			n++;
+		}
+	} else {
+		bpf_for_each(task, p, leader, BPF_TASK_ITER_PROC_THREADS) {
+			struct vigil_task *t;
+
+			if (ctx->pid && p->pid != ctx->pid)
+				continue;
+			t = bpf_task_storage_get(&tasks, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+			if (!t)
+				continue;
+			if (assign_task(ctx, t, p, now))
+				t->v.reported = 1;
+			n++;
+		}
 	}
 	bpf_rcu_read_unlock();
 	bpf_task_release(leader);

@@ -40,6 +40,12 @@ void add_scheduler_metrics(wire::Metrics& out, const SchedStats& stats) {
   counter("sched_yielded", "Ticks that ended a run because someone with an earlier deadline waited.", stats.yielded);
   counter("sched_vcache_placements", "Gaming tasks sent to the V-Cache CPUs.", stats.steered);
   counter("sched_vcache_spills", "Gaming tasks that found no room there.", stats.spilled);
+  {
+    auto runs = out.counter("sched_profile_runs", "Times a task whose profile names CPUs began to run, on one of these or on another.");
+    runs.add(static_cast<double>(stats.profile_inside), {{"where", "inside"}});
+    runs.add(static_cast<double>(stats.profile_outside), {{"where", "outside"}});
+  }
+  counter("sched_strict_waits", "Times a task of a strict profile waited for one of its own CPUs.", stats.strict_waits);
   counter("sched_without_storage", "Decisions made without a task's storage.", stats.no_storage);
   {
     auto runs = out.counter("sched_class_switches", "Times a task of the class began to run.");
@@ -61,7 +67,13 @@ void add_scheduler_metrics(wire::Metrics& out, const SchedStats& stats) {
 }
 
 wire::RecordingHeader recording_header(const RuleBook& book) {
-  return {book.compiled.rule_names, book.compiled.kinds, book.compiled.atom_names};
+  wire::RecordingHeader out{book.compiled.rule_names, book.compiled.kinds, book.compiled.atom_names, {}};
+  for (std::size_t i = 0; i < book.profiles.size(); ++i) {
+    const std::size_t number = book.profile_numbers[i];
+    if (out.profiles.size() < number) out.profiles.resize(number);
+    out.profiles[number - 1] = book.profiles[i].name;
+  }
+  return out;
 }
 
 }  // namespace
@@ -86,51 +98,7 @@ Reply Daemon::answer(const wire::Request& request, const edge::Peer&) {
     auto body = json::parse(wire::format_header(recording_header(book_)), nullptr, false);
     return Reply::stream(edge::Stream::record, {{"recording", 1}, {"header", body}});
   }
-  return Reply::error(ErrorCode::unavailable, "this daemon has no profiles");
-}
-
-Reply Daemon::answer_explain(std::uint32_t pid) {
-  const auto identity = procfs_.identify(pid);
-  if (!identity) return Reply::error(ErrorCode::not_found, "there is no process " + std::to_string(pid));
-
-  wire::ExplainReport report;
-  report.pid = pid;
-  report.tgid = identity->key.tgid;
-  report.ppid = identity->ppid;
-  report.comm = identity->comm;
-  report.tasks = identity->threads;
-  if (auto path = procfs_.cgroup_path(pid); !path.empty()) report.cgroup = std::move(path);
-  const auto found = verdict_of(pid, identity->key.tgid);
-  if (!found) {
-    // A task that nothing was ever decided about: it came in the instant between two looks, or has just left.
-    return Reply::ok(wire::to_json(report));
-  }
-  const TaskVerdict& verdict = *found;
-  report.klass = verdict.klass;
-  report.truncated = verdict.truncated;
-  report.event = std::string(cause_name(verdict.cause));
-  report.event_ns = verdict.event_ns;
-  report.decided_after_ns = verdict.decided_ns > verdict.event_ns ? verdict.decided_ns - verdict.event_ns : 0;
-  if (verdict.appid) report.steam_appid = verdict.appid;
-  if (verdict.inherited_from && verdict.klass != WorkloadClass::regular) report.inherited_from = verdict.inherited_from;
-  if (const auto kind = book_.kind_name(verdict.kind); !kind.empty()) report.kind = std::string(kind);
-  if (const Decision* decision = verdict.in_force()) {
-    report.source = std::string(source_name(decision->source));
-    report.level = std::string(level_name(verdict.level));
-    if (const auto rule = book_.rule_name(decision->rule); !rule.empty()) report.rule = std::string(rule);
-  }
-  if (verdict.level == Level::thread || verdict.level == Level::image || (connector_ && verdict.level == Level::cgroup))
-    report.evidence = book_.evidence(verdict);
-  if (classifier_ && verdict.level == Level::cgroup) {
-    if (const auto cgroup = classifier_->cgroup(verdict.cgroup.v))
-      if (const auto name = book_.compiled.atom_name(cgroup->evidence); !name.empty()) report.evidence.emplace_back(name);
-  }
-  if (verdict.level == Level::ancestry) report.evidence.push_back("what it was before, or its parent, was of this class");
-  if (memory_) report.memory = memory_->report(verdict.key);
-  report.simulated = report.memory && counters_ && counters_->simulated();
-  if (report.memory && report.memory->near_cpus && !report.profile && !report.cpu_preference) report.cpu_preference = report.memory->near_cpus;
-  if (verdict.level == Level::user) report.evidence.push_back("a person said so (vigilctl class)");
-  return Reply::ok(wire::to_json(report));
+  return answer_profile(std::get<wire::ProfileCall>(request));
 }
 
 Reply Daemon::answer_class(const wire::ClassCall& call) {
@@ -143,29 +111,43 @@ Reply Daemon::answer_class(const wire::ClassCall& call) {
   request.clear = !call.klass;
   if (call.klass) request.klass = *call.klass;
   handle(request);
-  const auto now = verdict_of(call.pid, identity->key.tgid);
+  const auto now = verdict_of(identity->key.tgid, identity->key.tgid);
   if (!now) return Reply::error(ErrorCode::not_found, "process " + std::to_string(call.pid) + " has just ended");
+  tell_of_assignment(*identity, *now);
   const auto& verdict = *now;
-  PublishVerdict line;
-  line.at_ns = monotonic_now();
-  line.pid = line.tgid = verdict.key.tgid;
-  line.comm = identity->comm;
-  line.klass = verdict.klass;
-  line.kind = verdict.kind;
-  line.gen = verdict.gen;
-  line.appid = verdict.appid;
-  line.decided_after_ns = verdict.decided_ns > verdict.event_ns ? verdict.decided_ns - verdict.event_ns : 0;
-  if (const Decision* decision = verdict.in_force()) {
-    line.rule = decision->rule;
-    line.source = decision->source;
-  }
-  perform({line});
   return Reply::ok({{"pid", call.pid}, {"class", to_string(verdict.klass)}, {"tasks", identity->threads}});
+}
+
+// What became of a person's word, to whoever watches or records.
+void Daemon::tell_of_assignment(const edge::ProcessReader::Identity& identity, const TaskVerdict& verdict) {
+  if (const auto raw = classifier_ ? classifier_->verdict(identity.key.tgid) : std::nullopt) {
+    vigil_ev_task record{};
+    record.hdr = {VIGIL_EV_ASSIGN, sizeof(record), 0, monotonic_now()};
+    record.ppid = identity.ppid;
+    record.uid = identity.uid.value_or(0);
+    record.threads = identity.threads;
+    record.flags = VIGIL_EVF_LEADER | VIGIL_EVF_CHANGED;
+    identity.comm.copy(record.comm, sizeof(record.comm) - 1);
+    record.verdict = *raw;
+    on_record({reinterpret_cast<const std::byte*>(&record), sizeof(record)});
+    return;
+  }
+  TaskEvent event;
+  event.kind = Cause::assign;
+  event.at_ns = monotonic_now();
+  event.ppid = identity.ppid;
+  event.uid = identity.uid.value_or(0);
+  event.threads = identity.threads;
+  event.leader = event.changed = true;
+  event.comm = identity.comm;
+  event.verdict = verdict;
+  handle(event);
 }
 
 Reply Daemon::answer_mode(const wire::ModeCall& call) {
   if (call.mode) {
     tuning_ = *call.mode;
+    mode_told_ = mode_in_force();  // told of below
     if (options_.mode != RunMode::observe && !(scheduler_ && scheduler_->is_attached())) {
       supervisor_.reset();
       try_attach("asked for by vigilctl mode");
@@ -173,7 +155,7 @@ Reply Daemon::answer_mode(const wire::ModeCall& call) {
     publish(edge::ControlServer::Kind::event,
             wire::format_line({{"event", "mode"}, {"t_ns", monotonic_now()}, {"mode", wire::to_string(tuning_)}}));
   }
-  return Reply::ok({{"mode", wire::to_string(tuning_)}, {"in_force", wire::to_string(tuning_)}});
+  return Reply::ok({{"mode", wire::to_string(tuning_)}, {"in_force", wire::to_string(mode_in_force())}});
 }
 
 wire::StatusReport Daemon::status() {
@@ -189,7 +171,8 @@ wire::StatusReport Daemon::status() {
   out.now_ns = monotonic_now();
   out.started_ns = started_ns_;
   out.ready_after_ns = ready_after_ns_;
-  out.tuning = out.tuning_in_force = tuning_;
+  out.tuning = tuning_;
+  out.tuning_in_force = mode_in_force();
   if (connector_) count_by_connector(out);
   if (classifier_) {
     if (auto counts = classifier_->count_classes()) {
@@ -204,6 +187,7 @@ wire::StatusReport Daemon::status() {
   }
   out.resyncs = engine_.losses().resyncs;
   out.ejections = ejections_;
+  report_profiles(out);
   out.rules = book_.rules.rules.size();
   out.rule_files = book_.files;
   out.degraded = degraded();

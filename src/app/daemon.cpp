@@ -59,11 +59,14 @@ Result<void> Daemon::start() {
     kLog.warn("cannot talk to the service manager: {}", notifier.error().message());
   }
 
-  auto book = RuleBook::read(options_.rule_folders);
+  auto book = RuleBook::read(options_.rule_folders, options_.profile_folders, profile_numbers_);
   if (!book) return fail(book.error().message(), kConfigurationError);
   book_ = std::move(*book);
-  engine_.set_refine(refine_by(book_));
-  kLog.info("{} rules from {} files", book_.rules.rules.size(), book_.files.size());
+  engine_.set_refine([this, refine = refine_by(book_)](const Process& process, const ProcessFacts& facts) {
+    return refined_ = refine(process, facts);
+  });
+  kLog.info("{} rules from {} files, {} profiles from {}", book_.rules.rules.size(), book_.files.size(), book_.profiles.size(),
+            book_.profile_files.size());
 
   // The socket first: a second daemon ends here, before it has touched anything.
   if (auto done = start_control(); !done) return done;
@@ -81,6 +84,7 @@ Result<void> Daemon::start_classifier() {
   auto classifier = Classifier::load(ClassifierOptions{options_.ring_bytes});
   if (!classifier) return fail(std::move(classifier).error());
   classifier_.emplace(std::move(*classifier));
+  install_profiles(book_);
   if (auto done = classifier_->install_rules(wire::encode(book_.compiled)); !done) return done;
   if (auto done = classifier_->attach(); !done) return done;
   classifier_->enable();
@@ -220,9 +224,12 @@ void Daemon::perform(const Actions& actions) {
       auto known = connector_ ? connector_->facts(read->key) : std::nullopt;
       ProcessFacts facts = known ? std::move(*known)
                                  : procfs_.read(read->key, {.environment = book_.wants_environment, .cgroup = book_.wants_cgroup});
+      const auto now = monotonic_now();
+      refined_ = {};
+      const auto follows = engine_.step(facts, now);
       if (control_ && control_->wanted(edge::ControlServer::Kind::recorded))
-        control_->publish(edge::ControlServer::Kind::recorded, wire::format_facts(monotonic_now(), facts));
-      handle(facts);
+        control_->publish(edge::ControlServer::Kind::recorded, wire::format_facts(now, facts, refined_));
+      perform(follows);
     } else if (const auto* assign = std::get_if<AssignClass>(&action)) {
       if (connector_) {
         connector_->assign(assign->key, assign->level, assign->decision, assign->appid, assign->event_ns);
@@ -237,6 +244,8 @@ void Daemon::perform(const Actions& actions) {
       request.event_ns = assign->event_ns;
       if (auto done = classifier_->assign(request); !done) kLog.warn("{}", done.error().message());
       follow_memory(*assign);
+    } else if (perform_profile(action)) {
+      continue;
     } else if (std::get_if<Resync>(&action)) {
       resync();
     } else if (const auto* verdict = std::get_if<PublishVerdict>(&action)) {
@@ -292,9 +301,10 @@ void Daemon::resync() {
 Result<void> Daemon::reload_settings() {
   auto fresh = settle(line_);
   if (!fresh) return fail(std::move(fresh).error());
-  auto book = RuleBook::read(fresh->rule_folders);
+  auto book = RuleBook::read(fresh->rule_folders, fresh->profile_folders, profile_numbers_);
   if (!book) return fail(std::move(book).error());
   if (classifier_) {
+    install_profiles(*book);
     if (auto done = classifier_->install_rules(wire::encode(book->compiled)); !done) return done;
     const auto heirs = book->heirs_of(book_);
     std::vector<vigil_decision> table(1);
@@ -305,6 +315,7 @@ Result<void> Daemon::reload_settings() {
   book_ = std::move(*book);
   if (connector_) connector_->rules_changed();
   options_.rule_folders = fresh->rule_folders;
+  options_.profile_folders = fresh->profile_folders;
   options_.scheduler = fresh->scheduler;
   options_.classes = fresh->classes;
   options_.memory = fresh->memory;
@@ -319,35 +330,37 @@ Result<void> Daemon::reload_settings() {
 }
 
 void Daemon::watch_rule_folders() {
-  auto watch = edge::FolderWatch::create(*loop_, options_.rule_folders, [this] { on_rules_changed(); });
+  auto folders = options_.rule_folders;
+  folders.insert(folders.end(), options_.profile_folders.begin(), options_.profile_folders.end());
+  auto watch = edge::FolderWatch::create(*loop_, folders, [this] { on_rules_changed(); });
   if (watch)
     rule_folders_ = std::move(*watch);
   else
-    kLog.warn("changed rule files are not noticed ({}): reload by SIGHUP", watch.error().message());
+    kLog.warn("changed rule and profile files are not noticed ({}): reload by SIGHUP", watch.error().message());
 }
 
 void Daemon::on_rules_changed() {
   const auto before = monotonic_now();
   if (auto done = reload_settings(); !done) {
-    kLog.error("a rule file changed and is not taken up, what was in force stays in force:\n{}", done.error().message());
+    kLog.error("a rule or profile file changed and is not taken up, what was in force stays in force:\n{}", done.error().message());
     return;
   }
-  resync();
-  kLog.info("rule files changed: {} rules in force after {} ms", book_.rules.rules.size(),
+  handle(LookAgain{});
+  kLog.info("rule files changed: {} rules and {} profiles in force after {} ms", book_.rules.rules.size(), book_.profiles.size(),
             (monotonic_now() - before) / 1'000'000);
 }
 
 void Daemon::reload() {
   (void)notifier_.reloading();
   const auto before = monotonic_now();
-  const auto folders = options_.rule_folders;
+  const auto folders = std::pair(options_.rule_folders, options_.profile_folders);
   if (auto done = reload_settings(); !done) {
     kLog.error("not reloaded, what was in force stays in force:\n{}", done.error().message());
     (void)notifier_.ready("the configuration has mistakes: what was in force stays in force");
     return;
   }
-  resync();
-  if (options_.rule_folders != folders) watch_rule_folders();
+  handle(LookAgain{});
+  if (std::pair(options_.rule_folders, options_.profile_folders) != folders) watch_rule_folders();
   kLog.info("reloaded in {} ms: {} rules", (monotonic_now() - before) / 1'000'000, book_.rules.rules.size());
   if (scheduler_ && scheduler_->is_attached()) {
     push_cpu_sets(*scheduler_);

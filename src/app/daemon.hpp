@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -98,8 +99,10 @@ class Daemon {
 
   // Answers to vigilctl: calls.cpp.
   edge::Reply answer(const wire::Request& request, const edge::Peer& peer);
-  edge::Reply answer_explain(std::uint32_t pid);
+  edge::Reply answer_explain(std::uint32_t pid);  // explain.cpp
+  void explain_rules(const TaskVerdict& verdict, const edge::ProcessReader::Identity& identity, wire::ExplainReport& report) const;
   edge::Reply answer_class(const wire::ClassCall& call);
+  void tell_of_assignment(const edge::ProcessReader::Identity& identity, const TaskVerdict& verdict);
   edge::Reply answer_mode(const wire::ModeCall& call);
   wire::StatusReport status();
   wire::Metrics metrics();
@@ -109,6 +112,20 @@ class Daemon {
   std::optional<TaskVerdict> verdict_of(std::uint32_t pid, std::uint32_t tgid) const;
   void count_by_connector(wire::StatusReport& out) const;
   void count_by_connector(wire::Metrics& out) const;
+
+  // Profiles: daemon_profiles.cpp.
+  void install_profiles(const RuleBook& book);
+  bool perform_profile(const Action& action);  // true when it was one about profiles
+  edge::Reply answer_profile(const wire::ProfileCall& call);
+  edge::Reply use_profile(const wire::ProfileCall& call);
+  std::vector<std::string> profile_notes(const policy::Profile& profile) const;  // what it comes to on this machine, now
+  nlohmann::json profile_settings(const policy::Profile& profile) const;
+  void report_profiles(wire::StatusReport& out) const;
+  // The CPUs a task runs on first: its profile's, those near its memory, its class's. Nothing where it has no preference.
+  std::optional<std::string> cpu_preference(const TaskVerdict& verdict, const std::optional<std::string>& near) const;
+  // A person's mode; while that is `auto`, that of the profile that began last and holds one.
+  wire::Mode mode_in_force() const;
+  void settle_mode();
 
   void publish(edge::ControlServer::Kind kind, const std::string& line);
 
@@ -121,7 +138,10 @@ class Daemon {
   edge::ProcessReader procfs_;
   edge::Notifier notifier_;
   RuleBook book_;
+  policy::ProfileNumbers profile_numbers_;
+  std::optional<std::uint16_t> profile_for_games_;  // a person's choice; 0: none
   Engine engine_;
+  Refinement refined_;  // by the look that is under way
   Supervisor supervisor_;
   std::optional<Classifier> classifier_;
   std::unique_ptr<ConnectorSource> connector_;  // in its place
@@ -148,6 +168,7 @@ class Daemon {
   std::vector<wire::StatusReport::Ejection> ejections_;
   std::optional<std::uint64_t> returns_at_ns_;
   wire::Mode tuning_ = wire::Mode::automatic;
+  wire::Mode mode_told_ = wire::Mode::automatic;  // the last mode in force that was told of
   std::vector<std::string> degraded() const;
 
   loop::Watch events_watch_;

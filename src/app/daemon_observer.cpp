@@ -33,7 +33,7 @@ Result<void> Daemon::start_connector(const std::string& why) {
   auto source = ConnectorSource::create(*loop_, options_.proc_root, book_, [this](const Event& event) { handle(event); });
   if (!source) return fail(std::move(source).error());
   why_connector_ = why + ", so processes are classified from netlink events: a verdict comes after the first instructions have run, "
-                         "a move between cgroups is seen at the next exec, nothing reaches a scheduler, and every fork and exit "
+                         "a move between cgroups is seen at the next exec, nothing reaches a scheduler, profiles have no effect, and every fork and exit "
                          "on the machine wakes the daemon.";
   kLog.warn("{}", why_connector_);
   connector_ = std::move(*source);

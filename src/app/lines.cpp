@@ -53,9 +53,13 @@ std::string verdict_line(const PublishVerdict& verdict, const RuleBook& book) {
   line.comm = verdict.comm;
   line.klass = verdict.klass;
   line.kind = book.kind_name(verdict.kind);
-  line.rule = book.rule_name(verdict.rule);
+  const auto rule = book.rule_name(verdict.rule, verdict.profile);
+  line.rule = rule;
   line.source = source_name(verdict.source);
   line.decided_after_ns = verdict.decided_after_ns;
+  if (verdict.hook_ns) line.hook_ns = verdict.hook_ns;
+  const auto profile = book.profile_name(verdict.profile);
+  line.profile = profile;
   return wire::format_line(wire::to_json(line));
 }
 

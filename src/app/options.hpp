@@ -23,7 +23,8 @@ std::string_view to_string(RunMode mode);
 struct Options {
   RunMode mode = RunMode::automatic;
   EventSource events = EventSource::automatic;
-  std::vector<std::string> rule_folders;  // the built-in folder first
+  std::vector<std::string> rule_folders;     // the built-in folder first
+  std::vector<std::string> profile_folders;  // likewise
   std::string socket = "/run/vigil/control.sock";
   std::string socket_group;  // name or number; empty: root alone
   std::string sysfs_root = "/sys";
@@ -38,7 +39,7 @@ struct Options {
   memory::Settings memory;
 };
 
-// Where the built-in rules are: beside a build tree's program, else where they are installed.
-std::string builtin_rules_folder();
+// Where the built-in rules and profiles are: beside a build tree's program, else where they are installed.
+std::string builtin_folder(const std::string& name);  // "rules.d", "profiles.d"
 
 }  // namespace vigil::app

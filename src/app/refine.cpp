@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "base/text.hpp"
+#include "app/facts.hpp"
 #include "core/classify/decide.hpp"
 #include "core/classify/look.hpp"
 
@@ -13,18 +13,10 @@ namespace {
 
 constexpr auto kImage = static_cast<std::size_t>(Level::image);
 
-// The kernel names a script's process after the script.
-std::string script_of(const Process& process, const ProcessFacts& facts) {
-  if (process.comm.empty() || base_name(facts.exe).starts_with(process.comm)) return {};
-  for (std::size_t i = 1; i < facts.argv.size() && i < 4; ++i)
-    if (base_name(facts.argv[i]).substr(0, classify::kMaxComm) == process.comm) return facts.argv[i];
-  return {};
-}
-
 classify::Facts facts_of(const Process& process, const ProcessFacts& facts) {
   classify::Facts out;
   out.exe = facts.exe;
-  out.script = script_of(process, facts);
+  out.script = script_of(process.comm, facts);
   out.argv = facts.argv;
   out.env = facts.env;
   out.comm = process.comm;
@@ -54,6 +46,23 @@ std::optional<Decision> by_rules(const RuleBook& book, const Process& process, c
   return out;
 }
 
+// The strongest profile that only a closer look can find, if nothing stronger was found at the exec. 0: none.
+std::uint16_t profile_by_rules(const RuleBook& book, const Process& process, const ProcessFacts& facts) {
+  if (!book.daemon_decides) return 0;
+  std::optional<classify::Facts> described;
+  const classify::Rule* best = nullptr;
+  std::uint16_t found_rank = 0;
+  for (std::size_t i = 0; i < book.rules.rules.size(); ++i) {
+    const auto& rule = book.rules.rules[i];
+    if (!rule.profile) continue;
+    if (rule.profile == process.verdict.matched) found_rank = std::max(found_rank, rule.rank);
+    if (book.compiled.placement[i].in_kernel) continue;
+    if (!described) described = facts_of(process, facts);
+    if ((!best || rule.rank > best->rank) && classify::holds(rule, *described)) best = &rule;
+  }
+  return best && best->rank > found_rank ? best->profile : std::uint16_t{0};
+}
+
 void look_at_guest(const RuleBook& book, const Process& process, const ProcessFacts& facts, Refinement& out) {
   auto look = classify::look_at_vm(facts.argv);
   if (!look.name.empty()) out.title = look.name;
@@ -78,6 +87,7 @@ Refine refine_by(const RuleBook& book) {
     if (auto title = classify::windows_program(facts.argv)) out.title = std::move(*title);
     if (image.rule && image.klass == WorkloadClass::vm) look_at_guest(book, process, facts, out);
     if (auto decision = by_rules(book, process, facts)) out.decision = decision;
+    out.profile = profile_by_rules(book, process, facts);
     return out;
   };
 }

@@ -1,21 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "app/rule_book.hpp"
 
+#include <algorithm>
 #include <string_view>
 #include <unordered_map>
 
+#include "core/config/profiles.hpp"
 #include "core/config/rules.hpp"
 #include "edge/files/config_files.hpp"
 
 namespace vigil::app {
 
-Result<RuleBook> RuleBook::read(const std::vector<std::string>& folders) {
+namespace {
+
+// As many as there are elements in the kernel's map, but for the first.
+constexpr std::uint16_t kMaxProfiles = 1023;
+
+}  // namespace
+
+Result<RuleBook> RuleBook::read(const std::vector<std::string>& folders, const std::vector<std::string>& profile_folders,
+                                policy::ProfileNumbers& numbers) {
   auto files = edge::read_rule_folders(folders);
   if (!files) return fail(std::move(files).error());
+  auto profile_files = edge::read_rule_folders(profile_folders);
+  if (!profile_files) return fail(std::move(profile_files).error());
   auto rules = config::parse_rules(*files);
-  if (!rules) return fail(config::to_string(rules.error()));
+  auto profiles = config::parse_profiles(*profile_files, rules ? &*rules : nullptr);
+  if (!rules || !profiles) {
+    config::Mistakes mistakes = rules ? config::Mistakes{} : std::move(rules).error();
+    if (!profiles) mistakes.insert(mistakes.end(), profiles.error().begin(), profiles.error().end());
+    return fail(config::to_string(mistakes));
+  }
   RuleBook book;
   book.rules = std::move(*rules);
+  book.profiles = std::move(*profiles);
+  book.profile_numbers = numbers.number(book.profiles, kMaxProfiles);
+  if (std::find(book.profile_numbers.begin(), book.profile_numbers.end(), 0) != book.profile_numbers.end())
+    return fail("profiles were changed " + std::to_string(kMaxProfiles) + " times; more takes a restart of the daemon");
+  policy::link(book.profiles, book.profile_numbers, book.rules);
+  for (const auto& file : *profile_files) book.profile_files.push_back(file.path);
   book.compiled = classify::compile(book.rules);
   for (std::size_t i = 0; i < book.rules.rules.size(); ++i) {
     if (book.compiled.placement[i].in_kernel) continue;
@@ -36,6 +59,28 @@ Result<RuleBook> RuleBook::read(const std::vector<std::string>& folders) {
 
 std::string_view RuleBook::rule_name(std::uint32_t rule) const {
   return rule == kRuleUser ? std::string_view("user") : compiled.rule_name(rule);
+}
+
+std::string RuleBook::rule_name(std::uint32_t rule, std::uint16_t profile) const {
+  if (rule != kRuleProfile) return std::string(rule_name(rule));
+  const auto name = profile_name(profile);
+  return name.empty() ? std::string() : "profile:" + name;
+}
+
+const policy::Profile* RuleBook::profile(std::uint16_t number) const {
+  const auto it = std::find(profile_numbers.begin(), profile_numbers.end(), number);
+  return number == 0 || it == profile_numbers.end() ? nullptr : &profiles[static_cast<std::size_t>(it - profile_numbers.begin())];
+}
+
+std::string RuleBook::profile_name(std::uint16_t number) const {
+  const auto* found = profile(number);
+  return found ? found->name : std::string();
+}
+
+std::optional<std::uint16_t> RuleBook::profile_number(std::string_view name) const {
+  for (std::size_t i = 0; i < profiles.size(); ++i)
+    if (profiles[i].name == name) return profile_numbers[i];
+  return std::nullopt;
 }
 
 std::string_view RuleBook::kind_name(std::uint8_t kind) const {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The rules in force: read, compiled, and the names that the kernel's numbers stand for.
+// The rules and profiles in force: read, compiled, and the names that the kernel's numbers stand for.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "base/result.hpp"
 #include "core/classify/compile.hpp"
 #include "core/classify/rule.hpp"
+#include "core/policy/profiles/profile.hpp"
 #include "core/verdict.hpp"
 
 namespace vigil::app {
@@ -19,16 +21,27 @@ struct RuleBook {
   classify::RuleSet rules;
   classify::CompiledRules compiled;
   std::vector<std::string> files;
+  std::vector<policy::Profile> profiles;
+  std::vector<std::uint16_t> profile_numbers;  // by position in `profiles`
+  std::vector<std::string> profile_files;
   // Some rules are the daemon's to decide (compiled.placement says which); what these ask for beyond path and arguments.
   bool daemon_decides = false;
   bool wants_environment = false;
   bool wants_cgroup = false;
 
   // Every mistake of every file in the Error, a line each.
-  static Result<RuleBook> read(const std::vector<std::string>& folders);
+  static Result<RuleBook> read(const std::vector<std::string>& folders, const std::vector<std::string>& profile_folders,
+                               policy::ProfileNumbers& numbers);
+
+  // The profile that a task's number means; null for 0 and for one that is gone.
+  const policy::Profile* profile(std::uint16_t number) const;
+  std::string profile_name(std::uint16_t number) const;  // "" none
+  std::optional<std::uint16_t> profile_number(std::string_view name) const;
 
   // "games:proton-env"; "user" for a person's word; empty for none.
   std::string_view rule_name(std::uint32_t rule) const;
+  // The same, with "profile:factorio" where the profile in force decides.
+  std::string rule_name(std::uint32_t rule, std::uint16_t profile) const;
   std::string_view kind_name(std::uint8_t kind) const;
   // What each rule of the book before has become here, by its old number: the same name's decision, none when it is gone or
   // says nothing of a class any more. `marks`: the lineage bits that still have the same name.

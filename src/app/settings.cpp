@@ -29,11 +29,11 @@ std::string own_folder() {
 
 }  // namespace
 
-std::string builtin_rules_folder() {
+std::string builtin_folder(const std::string& name) {
   // A build tree: BUILD/scx_vigil beside BUILD/meson-info, with the source around it.
   const auto folder = own_folder();
-  if (const auto source = folder + "/../tools/rules.d"; is_folder(folder + "/meson-info") && is_folder(source)) return source;
-  return "/usr/share/vigil/rules.d";
+  if (const auto source = folder + "/../tools/" + name; is_folder(folder + "/meson-info") && is_folder(source)) return source;
+  return "/usr/share/vigil/" + name;
 }
 
 namespace {
@@ -77,9 +77,16 @@ Result<Options> settle(const CommandLine& line) {
 
   for (const auto& folder : line.rules)
     if (!is_folder(folder)) return fail("--rules " + folder + ": no such folder");
-  out.rule_folders = !line.rules.empty()        ? line.rules
-                     : !settings->rules.empty() ? settings->rules
-                                                : std::vector<std::string>{builtin_rules_folder(), "/etc/vigil/rules.d"};
+  for (const auto& folder : line.profiles)
+    if (!is_folder(folder)) return fail("--profiles " + folder + ": no such folder");
+  const auto folders = [](const std::vector<std::string>& told, const std::vector<std::string>& set, const std::string& name) {
+    if (!told.empty()) return told;
+    return set.empty() ? std::vector<std::string>{builtin_folder(name), "/etc/vigil/" + name} : set;
+  };
+  out.rule_folders = folders(line.rules, settings->rules, "rules.d");
+  out.profile_folders = folders(line.profiles, settings->profiles, "profiles.d");
+  // Its own rules alone, say for a test: profiles may name rules that are not among them.
+  if (!line.rules.empty() && line.profiles.empty()) out.profile_folders.clear();
   if (line.sysfs_root) out.sysfs_root = *line.sysfs_root;
   if (line.proc_root) out.proc_root = *line.proc_root;
   out.simulate_cxl = line.simulate_cxl;

@@ -16,7 +16,7 @@ namespace vigil::app {
 struct CommandLine {
   std::optional<RunMode> mode;
   std::optional<std::string> config, socket, sysfs_root, proc_root;
-  std::vector<std::string> rules;
+  std::vector<std::string> rules, profiles;
   bool simulate_cxl = false;
   std::optional<log::Level> log_level;
   std::optional<std::uint32_t> stats_seconds, monitor_seconds, ring_bytes;

@@ -26,6 +26,31 @@ struct AssignClass {
   std::uint64_t event_ns = 0;    // the event this answers; 0: now
 };
 
+// Write a profile into a process, into it and what descends from it, or into every process.
+struct AssignProfile {
+  enum class Op : std::uint8_t { choose, matched, automatic, settle };
+  enum class Scope : std::uint8_t { process, tree, all };
+  Op op = Op::matched;
+  Scope scope = Scope::process;
+  ProcKey key;
+  std::uint16_t profile = 0;
+};
+
+// What a person chose for every game. Before the AssignProfile{settle} that carries it to those that run.
+struct ChooseForGames {
+  std::optional<std::uint16_t> profile;  // absent: by matching
+};
+
+// The first process of a profile, and the end of the last.
+struct ProfileBegins {
+  std::uint16_t profile = 0;
+  ProcKey key;
+  std::string comm;
+};
+struct ProfileEnds {
+  std::uint16_t profile = 0;
+};
+
 // Run the iterators: what the ring lost is still in the kernel.
 struct Resync {
   std::uint64_t lost = 0;
@@ -43,7 +68,9 @@ struct PublishVerdict {
   std::uint32_t gen = 0;
   Source source = Source::kernel;
   std::uint32_t appid = 0;
+  std::uint16_t profile = 0;
   std::uint64_t decided_after_ns = 0;
+  std::uint64_t hook_ns = 0;
 };
 struct PublishTask {
   TaskEvent event;
@@ -62,7 +89,7 @@ struct Announce {
   bool one_of_many = false;  // a flood of its like is counted instead of printed
 };
 
-using Action = std::variant<ReadProcess, AssignClass, Resync, PublishVerdict, PublishTask, PublishCgroup, PublishLost, Announce>;
+using Action = std::variant<ReadProcess, AssignClass, AssignProfile, ChooseForGames, ProfileBegins, ProfileEnds, Resync, PublishVerdict, PublishTask, PublishCgroup, PublishLost, Announce>;
 using Actions = std::vector<Action>;
 
 }  // namespace vigil

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -66,6 +67,16 @@ struct ClassRequest {
   WorkloadClass klass = WorkloadClass::regular;
 };
 
-using Event = std::variant<TaskEvent, CgroupEvent, ProcessFacts, LostEvents, ResyncDone, ClassRequest>;
+// A person's choice of a profile: for a process and what descends from it, or (no key) for every game.
+struct ProfileRequest {
+  std::optional<ProcKey> key;
+  bool clear = false;         // by matching again, everywhere
+  std::uint16_t profile = 0;  // number; 0: none, whatever matches
+};
+
+// What is known of every process may be another now: rules have changed.
+struct LookAgain {};
+
+using Event = std::variant<TaskEvent, CgroupEvent, ProcessFacts, LostEvents, ResyncDone, ClassRequest, ProfileRequest, LookAgain>;
 
 }  // namespace vigil

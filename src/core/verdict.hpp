@@ -20,6 +20,8 @@ enum class Source : std::uint8_t { kernel = 0, daemon = 1, user = 2 };
 
 // The rule number of a decision that no rule made: a person's.
 inline constexpr std::uint32_t kRuleUser = 0xffffffff;
+// ... or the profile's that is in force.
+inline constexpr std::uint32_t kRuleProfile = 0xfffffffe;
 
 struct Decision {
   static constexpr std::uint8_t kInherit = 1, kRefine = 2, kBoundary = 4, kMemory = 8, kVcpu = 16;
@@ -55,10 +57,25 @@ struct TaskVerdict {
   std::uint64_t decided_ns = 0;
   std::array<std::uint32_t, 6> evidence{};
   std::uint32_t gen = 0;
+  std::uint32_t marks = 0;
+  std::uint16_t profile = 0;    // number of the profile in force, 0 none
+  std::uint16_t matched = 0;    // number of the one that matching says
+  bool profile_chosen = false;  // for this process or a tree it belongs to, by a person
+  bool by_daemon = false;       // there is no kernel half: all of it was decided from netlink events
 
   const Decision* in_force() const {
     return level == Level::none ? nullptr : &decisions[static_cast<std::size_t>(level)];
   }
+
+  // From the event to the verdict being in force. What the kernel half decides, it decides inside the event: nothing of the
+  // task runs in between, and this is 0. A decision of the daemon or a person comes later.
+  std::uint64_t decided_after_ns() const { return in_kernel() ? 0 : between(); }
+  // How long the kernel half took over it, inside the event; 0 where it was not decided there.
+  std::uint64_t hook_ns() const { return in_kernel() ? between() : 0; }
+  bool in_kernel() const { return !by_daemon && cause != Cause::assign; }
+
+ private:
+  std::uint64_t between() const { return decided_ns > event_ns ? decided_ns - event_ns : 0; }
 };
 
 }  // namespace vigil

@@ -36,12 +36,15 @@ std::string profiles_text(const json& answer, const Paint& paint) {
   if (!profiles.is_array() || profiles.empty())
     return "There are no profiles. They are files in /etc/vigil/profiles.d.\n";
   std::string out;
-  Table table({Table::Align::left, Table::Align::left, Table::Align::left});
+  Table table({Table::Align::left, Table::Align::left, Table::Align::left, Table::Align::left});
   for (const auto& each : profiles)
-    table.row({at(each, "active") == true ? "*" : "", text_at(each, "name"), text_at(each, "file")});
-  return table.format("", [&](std::size_t, std::size_t column, const std::string& cell) {
-    return column == 2 ? paint.dim(cell) : cell;
+    table.row({at(each, "active") == true ? "*" : "", text_at(each, "name"), text_at(each, "title"), text_at(each, "file")});
+  out = table.format("", [&](std::size_t, std::size_t column, const std::string& cell) {
+    return column == 3 ? paint.dim(cell) : cell;
   });
+  if (const auto chosen = text_at(answer, "for_games"); !chosen.empty())
+    out += "Every game has " + chosen + " until `vigilctl profile auto`.\n";
+  return out;
 }
 
 std::string profile_text(const wire::ProfileCall& call, const json& answer, const Paint& paint) {
@@ -52,9 +55,14 @@ std::string profile_text(const wire::ProfileCall& call, const json& answer, cons
       for (const auto& [name, value] : settings.items())
         out += "  " + fit(clean(name), 20) + ' ' +
                (value.is_string() ? clean(value.get<std::string>()) : clean(value.dump())) + '\n';
+    if (const auto& here = at(answer, "here"); here.is_array())
+      for (const auto& note : here)
+        if (note.is_string()) out += "  " + fit("on this machine", 20) + ' ' + clean(note.get<std::string>()) + '\n';
     return out;
   }
   const auto active = text_at(answer, "active"), why = text_at(answer, "why");
+  if (call.action == wire::ProfileCall::Action::use)
+    return (active.empty() ? "No profile" : "Profile " + active) + (why.empty() ? "" : ": " + why) + ".\n";
   return (active.empty() ? "No profile is active" : "Profile " + active + " is active") +
          (why.empty() ? "" : ": " + why) + ".\n";
 }

@@ -129,12 +129,21 @@ class CommandLine {
     profile->fallthrough();
     profile->require_subcommand(1);
     const auto act = [this](Action action) {
-      return [this, action] { return run_profile(options_, {.action = action, .name = word_}); };
+      return [this, action] {
+        return run_profile(options_, {.action = action, .name = word_, .pid = pid_ ? std::optional(pid_) : std::nullopt});
+      };
     };
     add("list", "The profiles there are", act(Action::list), profile);
     add("show", "What one says", act(Action::show), profile)->add_option("NAME", word_)->required();
-    add("use", "This one from now on", act(Action::use), profile)->add_option("NAME", word_)->required();
-    add("auto", "The one that fits what runs", act(Action::automatic), profile);
+    auto* use = add("use", "This one, for a process and what it starts, or for every game", act(Action::use), profile);
+    use->add_option("NAME", word_, "A profile, or 'none'")->required();
+    use->add_option("PID", pid_, "A process number; without it, every game")->check(CLI::Range(std::uint32_t{1}, wire::kMaxPid));
+    add("auto", "Matching decides again, everywhere", act(Action::automatic), profile);
+    add("check", "Every mistake in profile files at once; needs no daemon",
+        [this] { return run_profile_check(folders_, rule_folders_, options_.json); }, profile);
+    auto* check = profile->get_subcommand("check");
+    check->add_option("DIR", folders_, "Profile folders [the built-in ones, then /etc/vigil/profiles.d]");
+    check->add_option("--rules", rule_folders_, "A rule folder; may be repeated")->type_name("DIR")->allow_extra_args(false);
   }
 
   void add_machine() {
@@ -161,8 +170,9 @@ class CommandLine {
         ->add_option("DIR", folders_, "Rule folders [the built-in ones, then /etc/vigil/rules.d]");
 
     auto* test = add("test", "What would be decided for a process like this",
-                     [this] { return run_rules_test(folders_, process_, options_.json); }, rules);
+                     [this] { return run_rules_test({folders_, profile_folders_}, process_, options_.json); }, rules);
     test->add_option("--rules", folders_, "A rule folder; may be repeated")->type_name("DIR")->allow_extra_args(false);
+    test->add_option("--profiles", profile_folders_, "A profile folder; may be repeated")->type_name("DIR")->allow_extra_args(false);
     test->add_option("--exe", process_.exe, "The executable")->type_name("PATH");
     test->add_option("--script", process_.script, "The script, where it is one")->type_name("PATH");
     test->add_option("--argv0", process_.argv0, "argv[0] [the executable]")->type_name("TEXT");
@@ -183,7 +193,7 @@ class CommandLine {
   std::uint32_t pid_ = 0;
   bool all_ = false, openmetrics_ = false;
   std::string word_, file_;
-  std::vector<std::string> folders_;
+  std::vector<std::string> folders_, rule_folders_, profile_folders_;
   DescribedProcess process_;
   std::string sysfs_ = "/sys", proc_;
 };

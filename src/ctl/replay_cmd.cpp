@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/handle.hpp"
-#include "core/engine/engine.hpp"
 #include "ctl/report_text.hpp"
 #include "ctl/text.hpp"
 #include "wire/recording.hpp"
@@ -51,6 +50,8 @@ std::string_view source_name(Source source) {
 }
 
 json verdict_json(const PublishVerdict& verdict, const wire::RecordingHeader& names) {
+  const auto rule = names.rule_name(verdict.rule, verdict.profile);
+  const auto profile = names.profile_name(verdict.profile);
   return to_json(
       wire::VerdictLine{.t_ns = verdict.at_ns,
                         .pid = verdict.pid,
@@ -58,11 +59,11 @@ json verdict_json(const PublishVerdict& verdict, const wire::RecordingHeader& na
                         .comm = verdict.comm,
                         .klass = verdict.klass,
                         .kind = verdict.kind == 0 ? std::string_view() : name_at(names.kinds, verdict.kind),
-                        .rule = verdict.rule == kRuleUser ? "user"
-                                : verdict.rule == 0       ? std::string_view()
-                                                          : name_at(names.rules, verdict.rule - 1),
+                        .rule = rule,
                         .source = source_name(verdict.source),
-                        .decided_after_ns = verdict.decided_after_ns});
+                        .decided_after_ns = verdict.decided_after_ns,
+                        .hook_ns = verdict.hook_ns ? std::optional(verdict.hook_ns) : std::nullopt,
+                        .profile = profile});
 }
 
 json lost_json(const PublishLost& lost, std::uint64_t now) {
@@ -85,12 +86,12 @@ int run_replay(const Options& options, const std::string& file) {
     print(options.json ? wire::format_line(event)
                        : event_text(event, paint, fit("+" + duration(t_ns > begin ? t_ns - begin : 0), 12)));
   };
-  Engine engine;
-  for (const auto& [now, event] : recording->events)
-    for (const auto& action : engine.step(event, now)) {
+  wire::Replay replay;
+  for (const auto& event : recording->events)
+    for (const auto& action : replay.step(event)) {
       if (const auto* verdict = std::get_if<PublishVerdict>(&action))
         show(verdict_json(*verdict, recording->header));
-      if (const auto* lost = std::get_if<PublishLost>(&action)) show(lost_json(*lost, now));
+      if (const auto* lost = std::get_if<PublishLost>(&action)) show(lost_json(*lost, event.now_ns));
     }
   return kDone;
 }

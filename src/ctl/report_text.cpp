@@ -58,6 +58,31 @@ std::string losses_text(const json& status, const Paint& paint) {
                       : std::string(", not made good yet"));
 }
 
+std::string profile_text(const json& profile) {
+  std::string text = text_at(profile, "name");
+  if (const auto processes = number_at(profile, "processes"); processes > 0)
+    text += " for " + people_count(processes, "process", "processes");
+  if (const auto mode = text_at(profile, "mode"); !mode.empty()) text += ", mode " + mode;
+  if (const auto why = text_at(profile, "why"); !why.empty()) text += ": " + why;
+  return text;
+}
+
+void profiles_item(std::string& out, const Paint& paint, const json& status) {
+  const auto& profiles = at(status, "profiles");
+  if (profiles.is_array() && !profiles.empty()) {
+    bool first = true;
+    for (const auto& profile : profiles) {
+      item(out, paint, first ? "profiles" : "", profile_text(profile));
+      first = false;
+    }
+  } else {
+    const auto& profile = at(status, "profile");
+    item(out, paint, "profile", profile.is_object() ? profile_text(profile) : "none");
+  }
+  if (const auto chosen = text_at(status, "profile_for_games"); !chosen.empty())
+    item(out, paint, "for games", chosen + ", until `vigilctl profile auto`");
+}
+
 std::string ejection_text(const json& ejection, std::uint64_t now_ns) {
   const auto t_ns = number_at(ejection, "t_ns");
   std::string text = text_at(ejection, "reason");
@@ -82,6 +107,7 @@ std::string decided_text(const json& explained) {
     else
       who += ", in force " + duration(after.get<std::uint64_t>()) + " after it";
   }
+  if (const auto took = number_at(explained, "hook_ns"); took != 0) who += " (took " + duration(took) + ")";
   return who;
 }
 
@@ -114,6 +140,26 @@ std::string memory_text(const json& memory) {
     std::snprintf(figure.data(), figure.size(), "; watching it costs %.2f %% of a core", cost.get<double>() * 100);
     text += figure.data();
   }
+  return text;
+}
+
+// "games:steam-library says gaming, but games:proton-env has a higher priority".
+std::string considered_text(const json& one) {
+  const auto klass = text_at(one, "class");
+  std::string text = text_at(one, "rule");
+  text += at(one, "held") == true ? (klass.empty() ? " holds" : " says " + klass) : " would say " + (klass.empty() ? "something" : klass);
+  const auto why = text_at(one, "why");
+  return why.empty() ? text : text + ", but " + why;
+}
+
+std::string container_text(const json& container) {
+  auto id = text_at(container, "id");
+  // As the engines' own tools show it.
+  constexpr std::size_t kShort = 12;
+  if (id.size() == 64) id.resize(kShort);
+  std::string text = text_at(container, "runtime");
+  if (!id.empty()) text += ' ' + id;
+  if (const auto pod = text_at(container, "pod"); !pod.empty()) text += ", pod " + pod;
   return text;
 }
 
@@ -227,11 +273,7 @@ std::string status_text(const json& status, const Paint& paint) {
        duration(number_at(status, "uptime_ns")) + ", pid " + std::to_string(number_at(status, "pid")) +
            ", was ready after " + duration(number_at(status, "ready_after_ns")));
   if (const auto tuning = tuning_text(status); !tuning.empty()) item(out, paint, "mode", tuning);
-  const auto& profile = at(status, "profile");
-  const auto why_profile = text_at(profile, "why");
-  item(out, paint, "profile",
-       profile.is_null() ? "none"
-                         : text_at(profile, "name") + (why_profile.empty() ? "" : ": " + why_profile));
+  profiles_item(out, paint, status);
   const auto& rules = at(status, "rules");
   item(
       out, paint, "rules",
@@ -264,7 +306,10 @@ std::string explain_text(const json& explained, const Paint& paint) {
                     (at(explained, "simulated") == true ? paint.bad("  [simulated memory counters]") : "") + '\n';
   const auto rule = text_at(explained, "rule");
   const bool by_person = text_at(explained, "source") == "user";
-  if (by_person)
+  if (const auto title = text_at(explained, "title"); !title.empty()) item(out, paint, "known as", title);
+  if (by_person && rule.starts_with("profile:"))
+    item(out, paint, "because", "a person chose " + rule);
+  else if (by_person)
     item(out, paint, "because", "a person said so");
   else if (rule.empty())
     item(out, paint, "because", klass == "regular" ? "no rule says anything else" : "no rule is named");
@@ -286,8 +331,10 @@ std::string explain_text(const json& explained, const Paint& paint) {
     item(out, paint, "inherited", "from process " + std::to_string(parent));
   if (const auto appid = number_at(explained, "steam_appid"); appid != 0)
     item(out, paint, "Steam app", std::to_string(appid));
-  if (const auto profile = text_at(explained, "profile"); !profile.empty())
-    item(out, paint, "profile", profile);
+  if (const auto why = text_at(explained, "profile_why"), profile = text_at(explained, "profile"); !profile.empty() || !why.empty())
+    item(out, paint, "profile", why.empty() ? profile : why);
+  if (const auto& container = at(explained, "container"); container.is_object())
+    item(out, paint, "lives in", container_text(container));
   if (const auto cgroup = text_at(explained, "cgroup"); !cgroup.empty()) item(out, paint, "cgroup", cgroup);
   const auto tgid = number_at(explained, "tgid");
   if (tgid != 0 && tgid != number_at(explained, "pid")) item(out, paint, "thread of", std::to_string(tgid));
@@ -302,6 +349,13 @@ std::string explain_text(const json& explained, const Paint& paint) {
     item(out, paint, "note",
          people_count(truncated, "string", "strings") +
              " of its arguments and environment were not looked at: there were too many");
+  if (const auto& considered = at(explained, "considered"); considered.is_array()) {
+    bool first = true;
+    for (const auto& one : considered) {
+      item(out, paint, first ? "considered" : "", considered_text(one));
+      first = false;
+    }
+  }
   return out;
 }
 

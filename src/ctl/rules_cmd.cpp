@@ -9,6 +9,7 @@
 #include "core/classify/compile.hpp"
 #include "core/classify/decide.hpp"
 #include "core/classify/table_eval.hpp"
+#include "core/config/profiles.hpp"
 #include "core/config/rules.hpp"
 #include "edge/files/config_files.hpp"
 
@@ -33,11 +34,30 @@ struct Loaded {
 };
 
 Result<Loaded> load(const std::vector<std::string>& folders) {
-  auto files = edge::read_rule_folders(folders.empty() ? edge::default_rule_folders() : folders);
+  auto files = edge::read_rule_folders(folders.empty() ? edge::default_folders("rules.d") : folders);
   if (!files) return fail(std::move(files).error());
   if (files->empty()) return fail("there is no rule file (*.toml) in these folders");
   auto rules = config::parse_rules(*files);
   return Loaded{std::move(*files), std::move(rules)};
+}
+
+// The profiles, linked to the rules; their numbers are their positions from 1.
+struct LoadedProfiles {
+  std::vector<config::SourceFile> files;
+  config::Parsed<std::vector<policy::Profile>> profiles;
+};
+
+Result<LoadedProfiles> load_profiles(const ConfigFolders& folders, RuleSet& rules) {
+  std::vector<std::string> from = folders.profiles;
+  if (from.empty() && folders.rules.empty()) from = edge::default_folders("profiles.d");
+  auto files = edge::read_rule_folders(from);
+  if (!files) return fail(std::move(files).error());
+  auto profiles = config::parse_profiles(*files, &rules);
+  if (profiles) {
+    policy::ProfileNumbers numbers;
+    policy::link(*profiles, numbers.number(*profiles, 0x7fff), rules);
+  }
+  return LoadedProfiles{std::move(*files), std::move(profiles)};
 }
 
 CommandOutput mistakes_found(const config::Mistakes& mistakes, bool as_json) {
@@ -50,7 +70,7 @@ CommandOutput mistakes_found(const config::Mistakes& mistakes, bool as_json) {
   return {kFailed, "",
           config::to_string(mistakes) + '\n' + std::to_string(mistakes.size()) +
               (mistakes.size() == 1 ? " mistake" : " mistakes") +
-              ". Rules with a mistake are never loaded: the daemon keeps the ones it has.\n"};
+              ". Files with a mistake are never loaded: the daemon keeps what it has.\n"};
 }
 
 std::string plural(std::size_t n, const std::string& one) { return std::to_string(n) + ' ' + one + (n == 1 ? "" : "s"); }
@@ -106,7 +126,17 @@ Outcome judge(const Facts& facts, const RuleSet& rules) {
   return out;
 }
 
-json outcome_json(const Outcome& outcome, const RuleSet& rules) {
+const policy::Profile* profile_of(const Outcome& outcome, const std::vector<policy::Profile>& profiles) {
+  const auto number = outcome.said.verdict.profile;
+  return number && number <= profiles.size() ? &profiles[number - 1U] : nullptr;
+}
+
+// The class in force, with the profile's word above all rules.
+WorkloadClass class_of(const Outcome& outcome, const policy::Profile* profile) {
+  return profile && profile->settings.klass ? *profile->settings.klass : outcome.said.verdict.in_force().klass;
+}
+
+json outcome_json(const Outcome& outcome, const RuleSet& rules, const policy::Profile* profile) {
   const auto& verdict = outcome.said.verdict;
   const auto force = verdict.in_force();
   const auto* rule = rules.by_id(force.rule);
@@ -117,9 +147,13 @@ json outcome_json(const Outcome& outcome, const RuleSet& rules) {
   json marks = json::array();
   for (std::size_t i = 0; i < rules.marks.size(); ++i)
     if (verdict.marks >> i & 1) marks.push_back(rules.marks[i]);
-  return {{"class", std::string(to_string(force.klass))},
+  const bool profile_decides = profile && profile->settings.klass;
+  return {{"class", std::string(to_string(class_of(outcome, profile)))},
           {"kind", named(rules.kinds[force.kind])},
-          {"rule", rule ? json(rule->name) : json()},
+          {"profile", profile ? json(profile->name) : json()},
+          {"title", profile && !profile->title.empty() ? json(profile->title) : json()},
+          {"rule_class", std::string(to_string(force.klass))},
+          {"rule", profile_decides ? json("profile:" + profile->name) : rule ? json(rule->name) : json()},
           {"file", rule ? json(rule->file) : json()},
           {"line", rule ? json(rule->line) : json()},
           {"level", verdict.level() ? json(level_name(verdict.level())) : json()},
@@ -132,7 +166,7 @@ json outcome_json(const Outcome& outcome, const RuleSet& rules) {
           {"considered", std::move(considered)}};
 }
 
-std::string outcome_text(const Outcome& outcome, const RuleSet& rules) {
+std::string outcome_text(const Outcome& outcome, const RuleSet& rules, const policy::Profile* profile) {
   const auto& verdict = outcome.said.verdict;
   const auto force = verdict.in_force();
   std::string out;
@@ -140,7 +174,13 @@ std::string outcome_text(const Outcome& outcome, const RuleSet& rules) {
     out += std::string(name) + std::string(name.size() < 12 ? 12 - name.size() : 1, ' ') + printable(value) + '\n';
   };
   const auto& kind = rules.kinds[force.kind];
-  line("class", std::string(to_string(force.klass)) + (kind.empty() ? "" : " (" + kind + ")"));
+  line("class", std::string(to_string(class_of(outcome, profile))) + (kind.empty() ? "" : " (" + kind + ")"));
+  if (profile) {
+    line("profile", profile->name + (profile->title.empty() ? "" : " (" + profile->title + ")") + "  " + profile->file + ':' +
+                        std::to_string(profile->line));
+    if (profile->settings.klass && *profile->settings.klass != force.klass)
+      line("", "it sets the class; the rules alone would say " + std::string(to_string(force.klass)));
+  }
   if (const auto* rule = rules.by_id(force.rule)) {
     line("rule", rule->name + "  " + place(*rule));
     line("decided", std::string(outcome.in_kernel ? "in the kernel" : "by the daemon, after the exec") + ", " +
@@ -194,16 +234,54 @@ CommandOutput check_rules(const std::vector<std::string>& folders, bool as_json)
   return {kDone, std::move(text), ""};
 }
 
-CommandOutput test_rules(const std::vector<std::string>& folders, const DescribedProcess& process, bool as_json) {
+CommandOutput test_rules(const ConfigFolders& folders, const DescribedProcess& process, bool as_json) {
   if (process.says_nothing()) return complaint("describe a process: --exe, --arg, --env, --comm, --cgroup, …", kUsage);
-  const auto loaded = load(folders);
+  auto loaded = load(folders.rules);
   if (!loaded) return complaint(loaded.error().message(), kFailed);
   if (!loaded->rules) return mistakes_found(loaded->rules.error(), as_json);
-  const RuleSet& rules = *loaded->rules;
+  RuleSet& rules = *loaded->rules;
+  const auto profiles = load_profiles(folders, rules);
+  if (!profiles) return complaint(profiles.error().message(), kFailed);
+  if (!profiles->profiles) return mistakes_found(profiles->profiles.error(), as_json);
   const auto facts = facts_of(process, rules);
   if (!facts) return complaint(facts.error().message(), kUsage);
   const auto outcome = judge(*facts, rules);
-  return {kDone, as_json ? line_of(outcome_json(outcome, rules)) : outcome_text(outcome, rules), ""};
+  const auto* profile = profile_of(outcome, *profiles->profiles);
+  return {kDone, as_json ? line_of(outcome_json(outcome, rules, profile)) : outcome_text(outcome, rules, profile), ""};
+}
+
+CommandOutput check_profiles(const ConfigFolders& folders, bool as_json) {
+  auto loaded = load(folders.rules);
+  if (!loaded) return complaint(loaded.error().message(), kFailed);
+  if (!loaded->rules) return mistakes_found(loaded->rules.error(), as_json);
+  RuleSet& rules = *loaded->rules;
+  const auto profiles = load_profiles({{}, folders.profiles}, rules);
+  if (!profiles) return complaint(profiles.error().message(), kFailed);
+  if (!profiles->profiles) return mistakes_found(profiles->profiles.error(), as_json);
+  const auto tables = classify::compile(rules);
+
+  json notes = json::array();
+  std::string text;
+  const auto note = [&](const std::string& name, const std::string& why) {
+    notes.push_back({{"profile", name}, {"why", why}});
+    text += "note    " + name + ": " + why + '\n';
+  };
+  for (std::size_t i = 0; i < rules.rules.size(); ++i) {
+    const auto& placement = tables.placement[i];
+    if (const auto& rule = rules.rules[i]; rule.profile && !placement.why.empty())
+      note((*profiles->profiles)[rule.profile - 1U].name, placement.why);
+  }
+  for (const auto& profile : *profiles->profiles)
+    if (profile.match.empty()) note(profile.name, "nothing matches it; it is only for `vigilctl profile use`");
+  if (as_json) {
+    json files = json::array(), names = json::array();
+    for (const auto& file : profiles->files) files.push_back(file.path);
+    for (const auto& profile : *profiles->profiles) names.push_back(profile.name);
+    return {kDone, line_of({{"ok", true}, {"files", std::move(files)}, {"profiles", std::move(names)}, {"notes", std::move(notes)},
+                            {"mistakes", json::array()}}), ""};
+  }
+  text += plural(profiles->profiles->size(), "profile") + " in " + plural(profiles->files.size(), "file") + ", no mistakes.\n";
+  return {kDone, std::move(text), ""};
 }
 
 namespace {
@@ -217,8 +295,11 @@ int print(const CommandOutput& output) {
 }  // namespace
 
 int run_rules_check(const std::vector<std::string>& folders, bool as_json) { return print(check_rules(folders, as_json)); }
-int run_rules_test(const std::vector<std::string>& folders, const DescribedProcess& process, bool as_json) {
+int run_rules_test(const ConfigFolders& folders, const DescribedProcess& process, bool as_json) {
   return print(test_rules(folders, process, as_json));
+}
+int run_profile_check(const std::vector<std::string>& profile_folders, const std::vector<std::string>& rule_folders, bool as_json) {
+  return print(check_profiles({rule_folders, profile_folders}, as_json));
 }
 
 }  // namespace vigil

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// `vigilctl rules check|test`: are the rule files right, and what would they decide? Works without a daemon.
+// `vigilctl rules check|test` and `profile check`: are the files right, and what would they decide? Works without a daemon.
 #pragma once
 
 #include <cstdint>
@@ -36,12 +36,20 @@ struct CommandOutput {
   std::string err;
 };
 
+// Empty: the built-in ones, then those of /etc/vigil; but no profiles where only rules are named, for they may name others.
+struct ConfigFolders {
+  std::vector<std::string> rules;
+  std::vector<std::string> profiles;
+};
+
 // `folders` empty: the built-in rules, then /etc/vigil/rules.d. Mistakes go to `err`, with `json` to `out`.
 CommandOutput check_rules(const std::vector<std::string>& folders, bool json);
-CommandOutput test_rules(const std::vector<std::string>& folders, const DescribedProcess& process, bool json);
+CommandOutput test_rules(const ConfigFolders& folders, const DescribedProcess& process, bool json);
+CommandOutput check_profiles(const ConfigFolders& folders, bool json);
 
 // The same, printed; the exit status.
 int run_rules_check(const std::vector<std::string>& folders, bool json);
-int run_rules_test(const std::vector<std::string>& folders, const DescribedProcess& process, bool json);
+int run_rules_test(const ConfigFolders& folders, const DescribedProcess& process, bool json);
+int run_profile_check(const std::vector<std::string>& profile_folders, const std::vector<std::string>& rule_folders, bool json);
 
 }  // namespace vigil

@@ -133,8 +133,10 @@ std::string summary(const json& status, const json& stats, const Paint& paint) {
          (lost == 0 ? paint.good("nothing") : paint.warn(count(lost) + " events")) + "   ejected " +
          (at(status, "ejections").empty() ? paint.good("never")
                                           : paint.bad(count(at(status, "ejections").size()) + "×"));
-  if (const auto& profile = at(status, "profile"); profile.is_object())
-    out += "   profile " + text_at(profile, "name");
+  if (const auto& profiles = at(status, "profiles"); profiles.is_array() && !profiles.empty()) {
+    out += profiles.size() == 1 ? "   profile" : "   profiles";
+    for (const auto& profile : profiles) out += (&profile == &profiles.front() ? " " : ", ") + text_at(profile, "name");
+  }
   out += "\n\n" + classes_text(status, paint) + latencies(stats, paint);
   return out;
 }

@@ -126,6 +126,11 @@ Parsed parse_profile(const json& object) {
       return bad("'name' is not the name of a profile (1 to " + std::to_string(kMaxName) + " bytes)");
     call.name = *name;
   }
+  if (call.action == ProfileCall::Action::use && object.contains("pid") && !object.at("pid").is_null()) {
+    const auto pid = pid_of(object);
+    if (!pid) return tl::unexpected(pid.error());
+    call.pid = *pid;
+  }
   return call;
 }
 
@@ -195,6 +200,7 @@ std::string format_request(const Request& request) {
     json operator()(const ProfileCall& call) const {
       json object = {{"call", "profile"}, {"action", name_in(kProfileActions, call.action)}};
       if (!call.name.empty()) object["name"] = call.name;
+      if (call.pid) object["pid"] = *call.pid;
       return object;
     }
   };

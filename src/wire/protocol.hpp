@@ -65,6 +65,7 @@ struct ProfileCall {
   enum class Action { list, show, use, automatic };
   Action action = Action::list;
   std::string name;  // of show and use
+  std::optional<std::uint32_t> pid;  // of use: for this process and what descends from it; else for every game
 };
 
 using Request =

@@ -43,7 +43,7 @@ SAME(Decision::kBoundary, VIGIL_F_BOUNDARY);
 SAME(Decision::kMemory, VIGIL_F_MEMORY);
 SAME(Decision::kVcpu, VIGIL_F_VCPU);
 static_assert(std::tuple_size_v<decltype(TaskVerdict::evidence)> == VIGIL_EVIDENCE);
-static_assert(kRuleUser == VIGIL_RULE_USER);
+static_assert(kRuleUser == VIGIL_RULE_USER && kRuleProfile == VIGIL_RULE_PROFILE);
 #undef SAME
 
 namespace {
@@ -130,6 +130,10 @@ TaskVerdict decode_verdict(const ::vigil_verdict& in) {
   out.decided_ns = in.decided_ns;
   std::copy(std::begin(in.evidence), std::end(in.evidence), out.evidence.begin());
   out.gen = in.gen;
+  out.marks = in.marks;
+  out.profile = in.profile & VIGIL_PROFILE_ID;
+  out.profile_chosen = in.profile & VIGIL_PROFILE_MARK;
+  out.matched = in.matched & VIGIL_PROFILE_ID;
   return out;
 }
 
@@ -145,6 +149,7 @@ Result<Event> decode(std::span<const std::byte> bytes) {
     case VIGIL_EV_EXIT:
     case VIGIL_EV_RENAME:
     case VIGIL_EV_CGROUP_ATTACH:
+    case VIGIL_EV_ASSIGN:
     case VIGIL_EV_SNAPSHOT: {
       vigil_ev_task record{};
       if (bytes.size() < sizeof(record)) return fail("task record too short");

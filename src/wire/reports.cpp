@@ -37,8 +37,11 @@ json to_json(const StatusReport& report) {
                          {"ops", each.ops},
                          {"reason", each.reason},
                          {"message", text_or_null(each.message)}});
+  json profiles = json::array();
+  for (const auto& each : report.profiles)
+    profiles.push_back({{"name", each.name}, {"why", each.why}, {"processes", each.processes}, {"mode", or_null(each.mode)}});
   json profile = nullptr;
-  if (report.profile) profile = {{"name", report.profile->name}, {"why", report.profile->why}};
+  if (!report.profiles.empty()) profile = {{"name", report.profiles.back().name}, {"why", report.profiles.back().why}};
   return {{"version", report.version},
           {"pid", report.pid},
           {"mode", report.mode},
@@ -56,6 +59,8 @@ json to_json(const StatusReport& report) {
           {"resyncs", report.resyncs},
           {"ejections", std::move(ejections)},
           {"profile", std::move(profile)},
+          {"profiles", std::move(profiles)},
+          {"profile_for_games", or_null(report.profile_for_games)},
           {"rules", {{"count", report.rules}, {"files", report.rule_files}}},
           {"degraded", report.degraded},
           {"memory", report.memory ? to_json(*report.memory) : json(nullptr)},
@@ -63,6 +68,16 @@ json to_json(const StatusReport& report) {
 }
 
 json to_json(const ExplainReport& report) {
+  json considered = json::array();
+  for (const auto& one : report.considered)
+    considered.push_back({{"rule", one.rule},
+                          {"class", one.klass ? json(to_string(*one.klass)) : json(nullptr)},
+                          {"level", one.level},
+                          {"held", one.held},
+                          {"why", one.why}});
+  json container = nullptr;
+  if (report.container)
+    container = {{"runtime", report.container->runtime}, {"id", report.container->id}, {"pod", text_or_null(report.container->pod)}};
   return {{"pid", report.pid},
           {"tgid", report.tgid},
           {"ppid", report.ppid},
@@ -76,6 +91,7 @@ json to_json(const ExplainReport& report) {
           {"event", or_null(report.event)},
           {"event_ns", or_null(report.event_ns)},
           {"decided_after_ns", or_null(report.decided_after_ns)},
+          {"hook_ns", or_null(report.hook_ns)},
           {"inherited_from", or_null(report.inherited_from)},
           {"profile", or_null(report.profile)},
           {"steam_appid", or_null(report.steam_appid)},
@@ -84,6 +100,10 @@ json to_json(const ExplainReport& report) {
           {"cpu_preference", or_null(report.cpu_preference)},
           {"memory", report.memory ? to_json(*report.memory) : json(nullptr)},
           {"simulated", report.simulated},
+          {"title", or_null(report.title)},
+          {"profile_why", or_null(report.profile_why)},
+          {"container", std::move(container)},
+          {"considered", std::move(considered)},
           {"truncated", report.truncated}};
 }
 
@@ -97,7 +117,9 @@ json to_json(const VerdictLine& line) {
           {"kind", text_or_null(line.kind)},
           {"rule", text_or_null(line.rule)},
           {"source", line.source},
-          {"decided_after_ns", or_null(line.decided_after_ns)}};
+          {"decided_after_ns", or_null(line.decided_after_ns)},
+          {"hook_ns", or_null(line.hook_ns)},
+          {"profile", text_or_null(line.profile)}};
 }
 
 }  // namespace vigil::wire

@@ -38,6 +38,8 @@ struct StatusReport {
   struct Profile {
     std::string name = {};
     std::string why = {};
+    std::uint64_t processes = 0;
+    std::optional<std::string> mode = {};  // that it holds
   };
 
   std::string version = {};
@@ -56,7 +58,8 @@ struct StatusReport {
   std::vector<EventCount> events = {};
   std::uint64_t resyncs = 0;  // times the process table was read anew after a loss
   std::vector<Ejection> ejections = {};
-  std::optional<Profile> profile = {};
+  std::vector<Profile> profiles = {};  // in force for something that runs, in the order in which they began
+  std::optional<std::string> profile_for_games = {};  // chosen by a person for every game; "none": none
   std::uint64_t rules = 0;
   std::vector<std::string> rule_files = {};
   std::vector<std::string> degraded = {};  // sentences: what is missing, what still works, what to do
@@ -64,7 +67,21 @@ struct StatusReport {
   bool simulated = false;
 };
 
+// What had something for it and is not in force.
+struct Considered {
+  std::string rule = {};
+  std::optional<WorkloadClass> klass = {};
+  std::string level = {};
+  bool held = false;  // it holds, and something stronger does, too
+  std::string why = {};
+};
+
 struct ExplainReport {
+  struct Container {
+    std::string runtime = {};
+    std::string id = {};
+    std::string pod = {};  // "" none
+  };
   std::uint32_t pid = 0;
   std::uint32_t tgid = 0;
   std::uint32_t ppid = 0;
@@ -79,6 +96,7 @@ struct ExplainReport {
   std::optional<std::string> event = {};  // what made the last change
   std::optional<std::uint64_t> event_ns = {};
   std::optional<std::uint64_t> decided_after_ns = {};
+  std::optional<std::uint64_t> hook_ns = {};  // what the kernel half took inside the event
   std::optional<std::uint32_t> inherited_from = {};
   std::optional<std::string> profile = {};
   std::optional<std::uint32_t> steam_appid = {};
@@ -87,6 +105,10 @@ struct ExplainReport {
   std::optional<std::string> cpu_preference = {};  // cpulist
   std::optional<MemoryReport> memory = {};         // of a memory-bound process
   bool simulated = false;  // what it says of memory rests on simulated counters
+  std::optional<std::string> title = {};        // what people call it
+  std::optional<std::string> profile_why = {};  // where a person chose it
+  std::optional<Container> container = {};      // that it lives in, whatever else it is
+  std::vector<Considered> considered = {};      // other levels' decisions first, then rules that hold, then rules that nearly do
   // Strings of the image that were not looked at, so that evidence may be incomplete.
   std::uint32_t truncated = 0;
 };
@@ -101,6 +123,8 @@ struct VerdictLine {
   std::string_view rule = {};  // empty: none
   std::string_view source = "kernel";
   std::optional<std::uint64_t> decided_after_ns = {};
+  std::optional<std::uint64_t> hook_ns = {};
+  std::string_view profile = {};  // empty: none
 };
 
 nlohmann::json to_json(const StatusReport& report);

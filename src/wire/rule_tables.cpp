@@ -23,6 +23,8 @@ static_assert(static_cast<int>(classify::Shape::exact) == VIGIL_OP_EXACT);
 static_assert(static_cast<int>(classify::Shape::prefix) == VIGIL_OP_PREFIX);
 static_assert(static_cast<int>(classify::Shape::suffix) == VIGIL_OP_SUFFIX);
 static_assert(static_cast<int>(classify::kVcpu) == VIGIL_F_VCPU);
+static_assert(static_cast<int>(classify::ProfileKey::Kind::appid) == VIGIL_PROFILE_BY_APPID);
+static_assert(static_cast<int>(classify::ProfileKey::Kind::rule) == VIGIL_PROFILE_BY_RULE);
 static_assert(static_cast<int>(classify::kMemory) == VIGIL_F_MEMORY);
 
 RuleTables encode(const classify::CompiledRules& compiled) {
@@ -59,7 +61,14 @@ RuleTables encode(const classify::CompiledRules& compiled) {
     r.klass = row.klass;
     r.kind = row.kind;
     r.flags = row.flags;
+    r.profile = row.profile;
     out.rules.push_back(r);
+  }
+  for (const auto& key : compiled.profile_keys) {
+    vigil_profile_key k{};
+    k.kind = static_cast<__u32>(key.kind);
+    k.value = key.value;
+    out.profile_keys.emplace_back(k, key.profile);
   }
   const auto& index = compiled.index;
   std::copy(index.prefix_lens.begin(), index.prefix_lens.end(), out.index.prefix_lens);

@@ -16,6 +16,7 @@ struct RuleTables {
   std::vector<std::pair<vigil_atom_key, vigil_atom>> atoms;
   std::vector<__u32> cands;
   std::vector<vigil_rule> rules;
+  std::vector<std::pair<vigil_profile_key, __u32>> profile_keys;
   vigil_index index{};
 };
 

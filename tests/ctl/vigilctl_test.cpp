@@ -41,7 +41,7 @@ wire::StatusReport a_status() {
   report.resyncs = 1;
   report.ejections = {
       {7'000'000'000'001, "vigil_x", "A task waited for more than 5 s.", "runnable task stall"}};
-  report.profile = {"cyberpunk", "SteamAppId is 1091500"};
+  report.profiles = {{"cyberpunk", "SteamAppId is 1091500", 3, {}}};
   report.rules = 212;
   report.rule_files = {"games.toml", "audio.toml"};
   report.degraded = {"No CXL PMU: bandwidth is unknown."};
@@ -60,6 +60,12 @@ wire::ExplainReport an_explanation() {
   report.level = "image";
   report.event = "exec";
   report.decided_after_ns = 0;
+  report.hook_ns = 2100;
+  report.title = "Cyberpunk 2077";
+  report.profile = "cyberpunk";
+  report.container = wire::ExplainReport::Container{"docker", std::string(64, 'a'), ""};
+  report.considered = {{"containers:docker", WorkloadClass::container, "cgroup", true, "the image level comes before the cgroup level"},
+                       {"games:wine-prefix", WorkloadClass::gaming, "image", false, "wants env WINEPREFIX"}};
   report.steam_appid = 1091500;
   report.tasks = 38;
   report.cpu_preference = "0-7,16-23";
@@ -91,7 +97,7 @@ Reply canned(const wire::Request& request) {
     return Reply::stream(edge::Stream::record, {{"recording", 1}, {"header", {{"vigil_recording", 1}}}});
   if (const auto* call = std::get_if<wire::ProfileCall>(&request)) {
     if (call->action == wire::ProfileCall::Action::list)
-      return Reply::ok({{"profiles", {{{"name", "doom"}, {"file", "/etc/doom.toml"}, {"active", true}}}}});
+      return Reply::ok({{"profiles", {{{"name", "doom"}, {"title", "Doom"}, {"file", "/etc/doom.toml"}, {"active", true}}}}});
     if (call->action == wire::ProfileCall::Action::show)
       return Reply::ok(
           {{"name", call->name}, {"file", "/etc/doom.toml"}, {"settings", {{"class", "gaming"}}}});
@@ -147,7 +153,7 @@ TEST_CASE("vigilctl status: what an admin wants to know, in words") {
   CHECK(ran.err.empty());
   for (const auto* part :
        {"Vigil 9.8.7 observes", "This kernel has no sched_ext.", "2 h 3 min, pid 4711, was ready after 12 ms",
-        "auto, which now means gaming", "cyberpunk: SteamAppId is 1091500", "212 from 2 files",
+        "auto, which now means gaming", "cyberpunk for 3 processes: SteamAppId is 1091500", "212 from 2 files",
         "100,200 seen in the kernel, 30 worth telling",
         "5 events, made good by reading all processes anew once",
         "6 min 24 s ago: A task waited for more than 5 s. (runnable task stall)", "gaming           2     41",
@@ -174,12 +180,19 @@ TEST_CASE("vigilctl explain: rule, evidence, and how it was decided") {
   CHECK(ran.status == 0);
   for (const auto* part :
        {"game.exe (4242) is gaming (proton)", "games:proton-env", "env STEAM_COMPAT_DATA_PATH",
-        "argv ends with Game.exe", "in the kernel, at exec, before its first instruction", "1091500",
-        "CPUs 0-7,16-23"})
+        "argv ends with Game.exe", "in the kernel, at exec, before its first instruction (took 2.1 µs)", "1091500",
+        "CPUs 0-7,16-23", "Cyberpunk 2077", "profile       cyberpunk", "docker aaaaaaaaaaaa\n",
+        "containers:docker says container, but the image level comes before the cgroup level",
+        "games:wine-prefix would say gaming, but wants env WINEPREFIX"})
     CHECK_MESSAGE(has(ran.out, part), part, "\n", ran.out);
   const auto object = one_object(world.run({"explain", "4242", "--json"}).out);
   CHECK(object["steam_appid"] == 1091500);
   CHECK(object["inherited_from"].is_null());
+  CHECK(object["decided_after_ns"] == 0);
+  CHECK(object["hook_ns"] == 2100);
+  CHECK(object["container"]["id"] == std::string(64, 'a'));
+  CHECK(object["considered"][1]["held"] == false);
+  CHECK(object["considered"][0]["class"] == "container");
 }
 
 TEST_CASE("vigilctl: what the daemon refuses is said, and exit status 1") {
@@ -254,9 +267,10 @@ TEST_CASE("vigilctl class, mode, profile: ask for exactly what was typed") {
   CHECK(has(world.run({"class", "4242", "auto"}).out, "4242 is now batch (3 tasks), by the rules."));
   CHECK(world.run({"mode"}).out == "auto, which now means gaming\n");
   CHECK(world.run({"mode", "gaming"}).out == "gaming\n");
-  CHECK(has(world.run({"profile", "list"}).out, "*  doom  /etc/doom.toml"));
+  CHECK(has(world.run({"profile", "list"}).out, "*  doom  Doom  /etc/doom.toml"));
   CHECK(has(world.run({"profile", "show", "doom"}).out, "gaming"));
-  CHECK(world.run({"profile", "use", "doom"}).out == "Profile doom is active: you said so.\n");
+  CHECK(world.run({"profile", "use", "doom"}).out == "Profile doom: you said so.\n");
+  CHECK(world.run({"profile", "use", "doom", "42"}).out == "Profile doom: you said so.\n");
   CHECK(world.run({"profile", "auto"}).out == "No profile is active: you said so.\n");
   CHECK(world.asked == Words{
                            "{\"call\":\"class\",\"class\":\"gaming\",\"pid\":4242}\n",
@@ -266,6 +280,7 @@ TEST_CASE("vigilctl class, mode, profile: ask for exactly what was typed") {
                            "{\"action\":\"list\",\"call\":\"profile\"}\n",
                            "{\"action\":\"show\",\"call\":\"profile\",\"name\":\"doom\"}\n",
                            "{\"action\":\"use\",\"call\":\"profile\",\"name\":\"doom\"}\n",
+                           "{\"action\":\"use\",\"call\":\"profile\",\"name\":\"doom\",\"pid\":42}\n",
                            "{\"action\":\"auto\",\"call\":\"profile\"}\n",
                        });
 }

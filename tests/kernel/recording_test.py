@@ -151,7 +151,7 @@ def replayed_verdicts(text, tids):
     """The same tuples from the replay's lines `verdict PID COMM: CLASS (KIND) by RULE, Steam app N`."""
     found = []
     for line in text.splitlines():
-        match = re.fullmatch(r"verdict (\d+) .*?: (\w+)(?: \((\S+)\))?(?: by (\S+?))?(?:, Steam app \d+)?", line)
+        match = re.fullmatch(r"verdict (\d+) .*?: (\w+)(?: \((\S+)\))?(?: by (\S+?))?(?:, Steam app \d+)?(?:, profile \S+)?", line)
         check(match or not line.startswith("verdict "), f"a line that cannot be read: {line!r}")
         if match and int(match.group(1)) in tids:
             found.append((int(match.group(1)), match.group(2), match.group(3), match.group(4)))
@@ -201,18 +201,70 @@ def by_hand(world):
     equal(offline, live, "verdicts of the replay")
 
 
-@suite.case("a recording holds no environment and no value of it")
+SECRETS = """
+[[rule]]
+name = "closer"
+class = "ai"
+exe = "looked-at"
+env = "MY_MODE=a?c*"
+"""
+
+
+@suite.case("a secret in arguments and variables reaches no recording, stream, answer, log or bundle")
 def no_secrets(world):
-    daemon = world.daemon()
-    recorder = daemon.record()
-    secret = "PASSWORD-hunter2"
-    game = world.start("wine64", "x.exe", "--token", secret, env={**WINE, "TOKEN": secret})
-    game.end()
-    recorder.wait_for("its exit", lambda line: tgid_of(line) == game.pid and kind_of(line) == EV_EXIT)
-    texts = [text for line in recorder.lines for text in (json.dumps(line).encode(), bytes.fromhex(line.get("record", "")))]
-    check(any(b"wine64" in text for text in texts), "the program is not in the recording at all")
-    for text in texts:
-        check(secret.encode() not in text, f"the secret is in {text}")
+    # The rule needs the daemon to read the environment, the log says all it can.
+    built_in = world.program_path.parent.parent / "tools" / "rules.d"
+    daemon = world.start_daemon("--rules", built_in, "--rules", world.rules(SECRETS, "secrets"), "--log-level", "trace")
+    try:
+        recorder, watcher = daemon.record(), daemon.watch(everything=True)
+        secret = "PASSWORD-hunter2"
+        env = {**WINE, "TOKEN": secret, "MY_MODE": "abc" + secret, "LD_PRELOAD": "/" + secret, "SteamAppId": secret}
+        game = world.start("wine64", "x.exe", "--token", secret, env=env)
+        looked_at = world.start("looked-at", "--token=" + secret, env=env)
+        eventually("the daemon has looked", lambda: daemon.explain(looked_at.pid)["class"] == "ai")
+        answers = [json.dumps(daemon.explain(actor.pid)) for actor in (game, looked_at)]
+        check("MY_MODE=a?c*" in answers[1], f"no evidence in {answers[1]}")
+        bundle = world.folder / "bundle.txt"
+        vigilctl = world.program_path.with_name("vigilctl")
+        subprocess.run([vigilctl, "--socket", daemon.socket, "bundle", bundle], check=True, stdout=subprocess.DEVNULL, timeout=DEADLINE)
+        for actor in (game, looked_at):
+            actor.end()
+            world.actors.remove(actor)
+            recorder.wait_for("its exit", lambda line, pid=actor.pid: tgid_of(line) == pid and kind_of(line) == EV_EXIT)
+        check(any(line.get("facts", {}).get("tgid") == looked_at.pid for line in recorder.lines), "no closer look is recorded")
+        texts = [text for line in recorder.lines for text in (json.dumps(line).encode(), bytes.fromhex(line.get("record", "")))]
+        check(any(b"wine64" in text for text in texts), "the program is not in the recording at all")
+        texts += [json.dumps(line).encode() for line in watcher.lines] + [text.encode() for text in answers]
+        texts += [line.encode() for line in daemon.log if line] + [bundle.read_bytes()]
+        for text in texts:
+            check(secret.encode() not in text, f"the secret is in {text[:2000]}")
+    finally:
+        world.stop_daemon()
+
+
+@suite.case("a person's word and what the daemon found out later are in the replay, too")
+def later_verdicts(world):
+    daemon = world.start_daemon("--rules", world.rules(SECRETS, "secrets"))
+    try:
+        recorder, watcher = daemon.record(), daemon.watch()
+        looked_at = world.start("looked-at", env={"MY_MODE": "abc"})
+        plain = world.start("plain", env={})
+        daemon.call("class", pid=plain.pid, **{"class": "batch"})
+        daemon.call("class", pid=plain.pid, **{"class": "auto"})
+        pids = {looked_at.pid, plain.pid}
+        for actor in (looked_at, plain):
+            actor.end()
+            world.actors.remove(actor)
+            recorder.wait_for("its exit", lambda line, pid=actor.pid: tgid_of(line) == pid and kind_of(line) == EV_EXIT)
+        for pid, klass in ((looked_at.pid, "ai"), (plain.pid, "regular")):
+            watcher.wait_for(f"{klass}", lambda line: line["event"] == "verdict" and line["pid"] == pid and line["class"] == klass)
+        live = verdicts_in(watcher, pids)
+        equal([(klass, rule) for _, klass, _, rule in live], [("ai", "secrets:closer"), ("batch", "user"), ("regular", None)],
+              "verdicts told live")
+        offline = replayed_verdicts(replay(world, [recorder.start["header"], *recorder.lines]), pids)
+        equal(offline, live, "verdicts of the replay")
+    finally:
+        world.stop_daemon()
 
 
 @suite.case("a recording of a small set of rules is small, and stands alone")

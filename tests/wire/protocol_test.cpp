@@ -42,6 +42,7 @@ TEST_CASE("protocol: the calls of the contract") {
   CHECK(accepted<ModeCall>(R"({"call":"mode","mode":"powersave"})").mode == Mode::powersave);
   CHECK(accepted<ProfileCall>(R"({"call":"profile"})").action == ProfileCall::Action::list);
   CHECK(accepted<ProfileCall>(R"({"call":"profile","action":"use","name":"doom"})").name == "doom");
+  CHECK(accepted<ProfileCall>(R"({"call":"profile","action":"use","name":"doom","pid":42})").pid == 42U);
 }
 
 TEST_CASE("protocol: fields it does not know are for later versions") {
@@ -62,6 +63,7 @@ TEST_CASE("protocol: a bad request is told what is wrong with it") {
   CHECK(refused(R"({"call":"watch","all":"yes"})").code == ErrorCode::bad_request);
   CHECK(refused(R"({"call":"mode","mode":"turbo"})").message.find("'lowlatency'") != std::string::npos);
   CHECK(refused(R"({"call":"profile","action":"use"})").code == ErrorCode::bad_request);
+  CHECK(refused(R"({"call":"profile","action":"use","name":"doom","pid":0})").code == ErrorCode::bad_request);
   CHECK(
       refused(R"({"call":"profile","action":"use","name":")" + std::string(kMaxName + 1, 'n') + "\"}").code ==
       ErrorCode::bad_request);

@@ -75,23 +75,35 @@ TEST_CASE("recording: what is written is read back, and leads to the same action
   facts.exists = true;
   facts.exe = "/usr/bin/wine64-preloader";
   facts.argv = {"wine64-preloader", "C:\\Game.exe", "--password=hunter2"};
-  const auto text = wire::format_header({{"a", "b", "c", "d", "e", "f", "games:x"}, {"", "proton"}, {}}) +
-                    wire::format_record(6000, bytes(record)) + wire::format_facts(6100, facts) + wire::format_lost(6200, 3);
+  facts.env = {"TOKEN=hunter2"};
+  Refinement refined;
+  refined.decision = Decision{.rule = 2, .klass = WorkloadClass::ai, .kind = 1, .flags = 0, .source = Source::daemon};
+  refined.title = "Game.exe";
+  refined.profile = 2;
+  const auto text = wire::format_header({{"a", "b", "c", "d", "e", "f", "games:x"}, {"", "proton"}, {}, {"", "quiet"}}) +
+                    wire::format_record(6000, bytes(record)) + wire::format_facts(6100, facts, refined) + wire::format_lost(6200, 3);
   CHECK(text.find("hunter2") == std::string::npos);
   const auto recording = wire::parse_recording(text);
   REQUIRE(recording);
   REQUIRE(recording->events.size() == 3);
-  CHECK(std::get<ProcessFacts>(recording->events[1].event).argv == std::vector<std::string>{"C:\\Game.exe"});
+  CHECK(std::get<ProcessFacts>(recording->events[1].event).argv.empty());
+  REQUIRE(recording->events[1].refined);
+  CHECK(recording->events[1].refined->title == "Game.exe");
   CHECK(wire::describe_actions(*recording) ==
         "verdict 42 sixteen bytes...: gaming (proton) by games:x, Steam app 1091500\n"
         "say: game started: game (pid 42, Steam app 1091500)\n"
+        "assign 42: profile quiet\n"
+        "profile quiet begins\n"
+        "assign 42: ai\n"
+        "verdict 42 sixteen bytes...: ai (proton) by b, Steam app 1091500, profile quiet\n"
         "lost 3\n"
         "resync after 3 lost\n");
 }
 
 TEST_CASE("recording: damage is an error that names its line") {
   const auto header = wire::format_header({{}, {""}, {}});
-  for (const char* bad : {"{}", "[1]", "{\"record\":\"0\"}", "{\"record\":\"zz\"}", "{\"record\":\"00\"}", "\xff"}) {
+  for (const char* bad : {"{}", "[1]", "{\"record\":\"0\"}", "{\"record\":\"zz\"}", "{\"record\":\"00\"}", "\xff",
+                          "{\"facts\":7}"}) {
     CAPTURE(bad);
     const auto recording = wire::parse_recording(header + bad + "\n");
     REQUIRE_FALSE(recording);
@@ -99,4 +111,16 @@ TEST_CASE("recording: damage is an error that names its line") {
   }
   CHECK_FALSE(wire::parse_recording(""));
   CHECK_FALSE(wire::parse_recording("{\"vigil_recording\":2}\n"));
+  // Of other types than expected: what is not understood is left out.
+  CHECK(wire::parse_recording(header + R"({"facts":{"exists":7,"exe":[],"tgid":"x"},"refined":{"title":3,"decision":{"class":9}}})" + "\n"));
+}
+
+TEST_CASE("recording: versions that are not read are named, older ones are read") {
+  const auto read = [](const std::string& version, const std::string& abi) {
+    return wire::parse_recording("{\"vigil_recording\":" + version + ",\"abi\":" + abi + ",\"rules\":[],\"kinds\":[\"\"],\"atoms\":[]}\n");
+  };
+  CHECK(read("1", "1"));
+  CHECK(read("2", std::to_string(VIGIL_ABI_VERSION)));
+  CHECK(read("3", "1").error().message() == "line 1: a recording of version 3; this program reads 1 to 2");
+  CHECK(read("1", "99").error().message().starts_with("line 1: its records are of version 99; this program reads 1 to "));
 }

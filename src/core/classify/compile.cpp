@@ -175,6 +175,7 @@ class Compiler {
   explicit Compiler(const RuleSet& rules) : rules_(rules) {
     out_.kinds = rules.kinds;
     out_.marks = rules.marks;
+    out_.profile_keys = rules.profile_keys;
     out_.placement.resize(rules.rules.size());
     out_.rule_names.reserve(rules.rules.size());
     for (const auto& rule : rules.rules) out_.rule_names.push_back(rule.name);
@@ -261,6 +262,7 @@ class Compiler {
     row.klass = rule.klass ? static_cast<std::uint8_t>(*rule.klass) : kNoClass;
     row.kind = rule.kind;
     row.flags = rule.flags;
+    row.profile = rule.profile;
     return row;
   }
 
@@ -389,6 +391,7 @@ class Compiler {
     row.klass = kNoClass;
     row.kind = 0;
     row.mark = 0;
+    row.profile = 0;
     row.flags = kRefine;
     std::vector<Planned> planned;
     for (const auto& conditions : rows)

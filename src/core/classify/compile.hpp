@@ -66,6 +66,7 @@ struct RuleRow {
   std::uint8_t klass = kNoClass;
   std::uint8_t kind = 0;
   std::uint8_t flags = 0;
+  std::uint16_t profile = 0;
 };
 
 struct RuleIndex {
@@ -97,6 +98,7 @@ struct CompiledRules {
   std::vector<std::string> rule_names;  // by id - 1
   std::vector<std::string> kinds;       // by number; [0] is ""
   std::vector<std::string> marks;       // by bit
+  std::vector<ProfileKey> profile_keys;
   std::vector<Placement> placement;     // by rule id - 1
   std::uint32_t signals_used = 0;
   // A cgroup rule that only user space can decide exists: the daemon judges every new cgroup itself as well.

@@ -59,7 +59,7 @@ bool condition_holds(const Condition& condition, const Facts& facts) {
 
 bool circumstances_hold(const Rule& rule, const Facts& facts) {
   if ((facts.marks & rule.under) != rule.under || (facts.marks & rule.not_under)) return false;
-  return !rule.previous || (rule.previous >> static_cast<unsigned>(facts.previous.klass) & 1);
+  return !rule.previous || (facts.previous_known && rule.previous >> static_cast<unsigned>(facts.previous.klass) & 1);
 }
 
 Decision decision_of(const Rule& rule, std::uint32_t id) { return {id, *rule.klass, rule.kind, rule.flags}; }
@@ -97,6 +97,19 @@ Decision Verdict::in_force() const {
   return at ? *levels[static_cast<std::size_t>(*at)] : Decision{};
 }
 
+std::uint16_t matched_profile(const Verdict& verdict, std::uint16_t direct, const std::vector<ProfileKey>& keys) {
+  if (direct) return direct;
+  const auto find = [&](ProfileKey::Kind kind, std::uint32_t value) -> std::uint16_t {
+    for (const auto& key : keys)
+      if (value && key.kind == kind && key.value == value) return key.profile;
+    return 0;
+  };
+  const auto force = verdict.in_force();
+  if (force.klass == WorkloadClass::gaming)
+    if (const auto found = find(ProfileKey::Kind::appid, verdict.appid)) return found;
+  return find(ProfileKey::Kind::rule, force.rule);
+}
+
 bool holds(const Rule& rule, const Facts& facts) {
   if (rule.level == Level::cgroup) {
     std::vector<Group> line;
@@ -115,6 +128,7 @@ Verdict decide(const Facts& facts, const RuleSet& rules, const std::vector<bool>
   Verdict verdict;
   const auto counts = [&](std::size_t i) { return !only || (*only)[i]; };
   const Rule* boundary = nullptr;
+  const Rule* chooses = nullptr;  // a profile
   std::uint32_t new_marks = 0;
   std::array<const Rule*, kLevelCount> winner{};
 
@@ -122,6 +136,7 @@ Verdict decide(const Facts& facts, const RuleSet& rules, const std::vector<bool>
     const Rule& rule = rules.rules[i];
     if (!counts(i) || rule.level == Level::cgroup || !holds(rule, facts)) continue;
     if (rule.flags & kRefine) verdict.refine = true;
+    if (rule.profile && (!chooses || rule.rank > chooses->rank)) chooses = &rule;
     if (rule.level == Level::image) {
       new_marks |= rule.mark;
       if ((rule.flags & kBoundary) && (!boundary || rule.rank > boundary->rank)) boundary = &rule;
@@ -153,6 +168,7 @@ Verdict decide(const Facts& facts, const RuleSet& rules, const std::vector<bool>
     verdict.levels[static_cast<std::size_t>(Level::ancestry)] = facts.previous;
   verdict.marks = (verdict.boundary ? 0 : facts.marks) | new_marks;
   verdict.appid = captured(facts, rules);
+  verdict.profile = matched_profile(verdict, chooses ? chooses->profile : std::uint16_t{0}, rules.profile_keys);
   return verdict;
 }
 
@@ -197,16 +213,18 @@ std::string failure(const Rule& rule, const Facts& facts, const RuleSet& rules) 
     if (rule.under & bit & ~facts.marks) add("wants to be under " + rules.marks[i]);
     if (rule.not_under & bit & facts.marks) add("not under " + rules.marks[i]);
   }
-  if (rule.previous && !(rule.previous >> static_cast<unsigned>(facts.previous.klass) & 1))
+  if (rule.previous && !facts.previous_known)
+    add("asks what the image before was, which is not known any more");
+  else if (rule.previous && !(rule.previous >> static_cast<unsigned>(facts.previous.klass) & 1))
     add("the image before was " + std::string(to_string(facts.previous.klass)));
   return something ? why : std::string();
 }
 
 }  // namespace
 
-Explanation explain(const Facts& facts, const RuleSet& rules) {
+Explanation explain(const Facts& facts, const RuleSet& rules, const Verdict* known) {
   Explanation out;
-  out.verdict = decide(facts, rules);
+  out.verdict = known ? *known : decide(facts, rules);
   const auto level = out.verdict.level();
   const Decision won = out.verdict.in_force();
   if (const Rule* rule = rules.by_id(won.rule); rule && level != Level::ancestry)
@@ -221,7 +239,9 @@ Explanation explain(const Facts& facts, const RuleSet& rules) {
       continue;
     }
     const auto& at_level = out.verdict.levels[static_cast<std::size_t>(rule.level)];
-    if (!rule.klass) {
+    if (rule.profile) {
+      if (rule.profile != out.verdict.profile) out.considered.push_back({id, true, "another profile matches more closely"});
+    } else if (!rule.klass) {
       out.considered.push_back({id, true, id == out.verdict.boundary ? "ends what is inherited" : "says nothing of the class"});
     } else if (at_level && at_level->rule != id) {
       const Rule* better = rules.by_id(at_level->rule);
@@ -229,7 +249,7 @@ Explanation explain(const Facts& facts, const RuleSet& rules) {
                                 better->name + (rule.level == Level::cgroup ? " is nearer or has a higher priority"
                                                 : better->layer > rule.layer ? " is in a later folder"
                                                                              : " has a higher priority")});
-    } else {
+    } else if (level) {
       out.considered.push_back(
           {id, true, "the " + std::string(to_string(*level)) + " level comes before the " +
                          std::string(to_string(rule.level)) + " level"});

@@ -25,6 +25,7 @@ struct Verdict {
   std::uint32_t marks = 0;
   std::uint32_t appid = 0;     // 0 unknown
   std::uint32_t boundary = 0;  // id of the rule that ended ancestry, 0 none
+  std::uint16_t profile = 0;   // the profile that this process matches by itself, 0 none
   bool refine = false;         // some rule that holds asks the daemon to look closer
 
   // The level in force; absent when nothing decided (then the class is regular).
@@ -46,9 +47,13 @@ struct Explanation {
   std::vector<Considered> considered;
 };
 
+// The profile that is found, by the strongest rule of its own (`direct`, 0 none), by AppID, by the rule in force.
+std::uint16_t matched_profile(const Verdict& verdict, std::uint16_t direct, const std::vector<ProfileKey>& keys);
+
 // With `only`, rules whose element is false are passed over.
 Verdict decide(const Facts& facts, const RuleSet& rules, const std::vector<bool>* only = nullptr);
-Explanation explain(const Facts& facts, const RuleSet& rules);
+// `known`: what is in force, where the kernel has decided already; what lost is told beside that.
+Explanation explain(const Facts& facts, const RuleSet& rules, const Verdict* known = nullptr);
 
 // Whether this one rule holds (for a cgroup rule: for some component of the path).
 bool holds(const Rule& rule, const Facts& facts);

@@ -37,6 +37,7 @@ struct Facts {
   std::uint32_t flags = 0;        // flag_bit(KernelFlag)
   // From before this image:
   Decision previous = {};              // the decision that was in force (rule 0: none)
+  bool previous_known = true;
   std::uint32_t marks = 0;        // bits of RuleSet::marks
 };
 

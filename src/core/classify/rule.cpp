@@ -156,6 +156,12 @@ void RuleSet::finish() {
   for (auto& rule : rules) rule.level = level_of(rule.conditions);
 }
 
+std::uint16_t RuleSet::profile_by(ProfileKey::Kind kind, std::uint32_t value) const {
+  const auto it = std::find_if(profile_keys.begin(), profile_keys.end(),
+                               [&](const ProfileKey& key) { return key.kind == kind && key.value == value; });
+  return it == profile_keys.end() || value == 0 ? std::uint16_t{0} : it->profile;
+}
+
 const Rule* RuleSet::find(std::string_view name) const {
   const auto it = std::find_if(rules.begin(), rules.end(), [&](const Rule& rule) { return rule.name == name; });
   return it == rules.end() ? nullptr : &*it;

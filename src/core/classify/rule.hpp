@@ -96,6 +96,7 @@ struct Rule {
   std::uint32_t under = 0;         // asks for (all)
   std::uint32_t not_under = 0;     // and must not find (any)
   std::uint32_t previous = 0;      // 1 << class before this image; 0 any
+  std::uint16_t profile = 0;       // a rule without a class: the profile it chooses (core/policy/profiles), 0 none
   std::vector<Condition> conditions;
   std::string file;
   std::uint32_t line = 0;
@@ -108,6 +109,15 @@ struct Capture {
   Pattern pattern;  // env: exact name; arg and cgroup: prefix
 };
 
+// A profile found by something else than a rule of its own.
+struct ProfileKey {
+  enum class Kind : std::uint8_t { appid = 0, rule = 1 };  // numbers as in bpf/abi.h (enum vigil_profile_key_kind)
+  Kind kind = Kind::appid;
+  std::uint32_t value = 0;  // the AppID, or the rule's id
+  std::uint16_t profile = 0;
+  bool operator==(const ProfileKey&) const = default;
+};
+
 // Most rules a set may have; a rank must fit 16 bits.
 inline constexpr std::size_t kMaxRules = 16000;
 
@@ -117,11 +127,13 @@ struct RuleSet {
   std::vector<std::string> kinds{"", "generic", "gaming", "dev", "ai"};
   std::vector<std::string> marks;    // at most 32
   std::vector<Capture> captures;
+  std::vector<ProfileKey> profile_keys;
 
   // Levels and ranks, once all rules are in. Rank: layer, then priority, then position.
   void finish();
   const Rule* find(std::string_view name) const;
   const Rule* by_id(std::uint32_t id) const { return id && id <= rules.size() ? &rules[id - 1] : nullptr; }
+  std::uint16_t profile_by(ProfileKey::Kind kind, std::uint32_t value) const;
   std::string_view rule_name(std::uint32_t id) const { return by_id(id) ? by_id(id)->name : std::string_view(); }
 };
 

@@ -111,6 +111,7 @@ class Evaluation {
     const RuleRow* boundary = nullptr;
     std::uint32_t marks = 0;
     bool refine = false;
+    const RuleRow* chooses = nullptr;  // a profile
   };
 
   Best judge(const Seen& seen, const Signals& signals, Level level) {
@@ -121,6 +122,7 @@ class Evaluation {
       if (row.level != slot(level) || !holds(row, signals)) continue;
       best.marks |= row.mark;
       best.refine = best.refine || (row.flags & kRefine);
+      if (row.profile && (!best.chooses || row.priority > best.chooses->priority)) best.chooses = &row;
       if ((row.flags & kBoundary) && (!best.boundary || row.priority > best.boundary->priority)) best.boundary = &row;
       if (row.klass != kNoClass && (!best.winner || row.priority > best.winner->priority)) best.winner = &row;
     }
@@ -160,6 +162,7 @@ class Evaluation {
     const auto best = judge(image_, signals_, Level::image);
     auto& verdict = out_.verdict;
     verdict.refine = best.refine;
+    if (best.chooses) profile_ = best.chooses->profile;
     if (best.winner) verdict.levels[slot(Level::image)] = decision(*best.winner);
     if (best.boundary && (!best.winner || best.boundary->priority >= best.winner->priority))
       verdict.boundary = best.boundary->id;
@@ -178,6 +181,7 @@ class Evaluation {
   }
 
   void finish() {
+    out_.verdict.profile = matched_profile(out_.verdict, profile_, tables_.profile_keys);
     const auto level = out_.verdict.level();
     if (level == Level::image) out_.evidence = image_.atoms;
     if (level == Level::cgroup) out_.evidence = cgroup_atoms_;
@@ -193,6 +197,7 @@ class Evaluation {
   Signals cgroup_signals_{}, signals_{};
   std::vector<std::uint32_t> cgroup_atoms_;
   std::uint32_t cgroup_appid_ = 0;
+  std::uint16_t profile_ = 0;
 };
 
 }  // namespace

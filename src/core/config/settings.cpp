@@ -35,12 +35,12 @@ class SettingsParser {
         out_.socket = absolute(node, "socket");
       } else if (key == "socket_group") {
         out_.socket_group = reader_.text(node, "socket_group");
-      } else if (key == "rules") {
-        for (auto& [folder, at] : reader_.texts(node, "rules")) {
+      } else if (key == "rules" || key == "profiles") {
+        for (auto& [folder, at] : reader_.texts(node, key.str())) {
           if (folder.empty() || folder.front() != '/')
-            reader_.mistake(at, "'rules' names folders by their whole path");
+            reader_.mistake(at, "'" + std::string(key.str()) + "' names folders by their whole path");
           else
-            out_.rules.push_back(std::move(folder));
+            (key == "rules" ? out_.rules : out_.profiles).push_back(std::move(folder));
         }
       } else if (key == "ring_kib") {
         number(node, "ring_kib", 64, 65536, out_.ring_kib);
@@ -53,7 +53,7 @@ class SettingsParser {
       } else if (key == "memory") {
         section(node, "memory", [&](const toml::key& name, const toml::node& value) { memory(name, value); });
       } else {
-        reader_.unknown_key(key, {"mode", "events", "log_level", "socket", "socket_group", "rules", "ring_kib", "scheduler", "class", "memory"});
+        reader_.unknown_key(key, {"mode", "events", "log_level", "socket", "socket_group", "rules", "profiles", "ring_kib", "scheduler", "class", "memory"});
       }
     }
     sort_by_place(mistakes_);

@@ -36,6 +36,7 @@ struct Settings {
   std::optional<std::string> socket;
   std::optional<std::string> socket_group;
   std::vector<std::string> rules;        // folders, the built-in one first; empty: the defaults
+  std::vector<std::string> profiles;     // likewise
   std::optional<std::uint32_t> ring_kib;
   SchedulerSettings scheduler;
   memory::Settings memory;  // [memory]

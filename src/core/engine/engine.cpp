@@ -18,7 +18,9 @@ PublishVerdict verdict_line(const TaskEvent& event) {
   line.kind = verdict.kind;
   line.gen = verdict.gen;
   line.appid = verdict.appid;
-  line.decided_after_ns = verdict.decided_ns > verdict.event_ns ? verdict.decided_ns - verdict.event_ns : 0;
+  line.profile = verdict.profile;
+  line.decided_after_ns = verdict.decided_after_ns();
+  line.hook_ns = verdict.hook_ns();
   if (const Decision* decision = verdict.in_force()) {
     line.rule = decision->rule;
     line.source = decision->source;
@@ -38,16 +40,21 @@ void Engine::on(const TaskEvent& event, std::uint64_t, Actions& out) {
   const TaskVerdict& verdict = event.verdict;
   if (event.kind == Cause::exit) {
     processes_.erase(verdict.key);
+    note_profile(verdict.key, 0, {}, out);
     out.emplace_back(PublishTask{event});
     return;
   }
-  const bool telling = verdict.klass != WorkloadClass::regular || (verdict.flags & Decision::kRefine);
+  const bool telling =
+      verdict.klass != WorkloadClass::regular || verdict.profile || (verdict.flags & Decision::kRefine);
+  const Process* known = processes_.find(verdict.key);
+  const bool another_profile = event.leader && verdict.profile != (known ? known->verdict.profile : 0);
   if (telling) {
     processes_.upsert(event);
   } else if (event.leader) {
     processes_.erase(verdict.key);
   }
-  if (event.changed || event.kind == Cause::snapshot) {
+  if (event.leader) note_profile(verdict.key, verdict.profile, event.comm, out);
+  if (event.changed || event.kind == Cause::snapshot || (another_profile && event.kind == Cause::exec)) {
     if (telling || event.kind != Cause::snapshot) out.emplace_back(verdict_line(event));
     if (event.changed && event.leader) announce(event, out);
   }
@@ -68,6 +75,18 @@ void Engine::on(const ProcessFacts& facts, std::uint64_t now, Actions& out) {
   Refinement refinement = refine_(*process, facts);
   if (!refinement.title.empty()) process->title = std::move(refinement.title);
   if (refinement.appid) process->verdict.appid = refinement.appid;
+  if (refinement.profile) {
+    AssignProfile found;
+    found.op = AssignProfile::Op::matched;
+    found.scope = AssignProfile::Scope::tree;  // what it has started meanwhile, too
+    found.key = facts.key;
+    found.profile = refinement.profile;
+    out.emplace_back(found);
+    if (!process->verdict.profile_chosen) {
+      process->verdict.profile = refinement.profile;
+      note_profile(facts.key, refinement.profile, process->comm, out);
+    }
+  }
   if (!refinement.decision && !refinement.appid) return;
 
   AssignClass assign;
@@ -92,6 +111,7 @@ void Engine::on(const ProcessFacts& facts, std::uint64_t now, Actions& out) {
     verdict.kind = verdict.decisions[level].kind;
   }
   if (verdict.klass == before && verdict.kind == kind_before) return;
+  verdict.cause = Cause::assign;
   verdict.decided_ns = now;
   TaskEvent event;
   event.at_ns = now;
@@ -112,6 +132,8 @@ void Engine::on(const LostEvents& lost, std::uint64_t, Actions& out) {
 
 void Engine::on(const ResyncDone&, std::uint64_t, Actions& out) {
   processes_.sweep();
+  for (const auto& key : profiles_.keys())
+    if (!processes_.find(key)) note_profile(key, 0, {}, out);
   if (resyncing_ == 0) return;
   ++losses_.resyncs;
   out.emplace_back(PublishLost{resyncing_, true});
@@ -132,6 +154,36 @@ void Engine::on(const ClassRequest& request, std::uint64_t now, Actions& out) {
     assign.decision.source = Source::user;
   }
   out.emplace_back(assign);
+}
+
+// Who has nothing to say any more is not among those who are found, and forgotten.
+void Engine::on(const LookAgain&, std::uint64_t, Actions& out) {
+  processes_.begin_visit();
+  out.emplace_back(Resync{0});
+}
+
+void Engine::on(const ProfileRequest& request, std::uint64_t now, Actions& out) {
+  AssignProfile assign;
+  if (request.key) {
+    assign.op = AssignProfile::Op::choose;
+    assign.scope = AssignProfile::Scope::tree;
+    assign.key = *request.key;
+    assign.profile = request.profile;
+    out.emplace_back(assign);
+    on(LookAgain{}, now, out);
+    return;
+  }
+  out.emplace_back(ChooseForGames{request.clear ? std::nullopt : std::optional(request.profile)});
+  assign.op = request.clear ? AssignProfile::Op::automatic : AssignProfile::Op::settle;
+  assign.scope = AssignProfile::Scope::all;
+  out.emplace_back(assign);
+  on(LookAgain{}, now, out);
+}
+
+void Engine::note_profile(const ProcKey& key, std::uint16_t profile, const std::string& comm, Actions& out) {
+  const auto change = profiles_.set(key, profile);
+  if (change.ended) out.emplace_back(ProfileEnds{change.ended});
+  if (change.begun) out.emplace_back(ProfileBegins{change.begun, key, comm});
 }
 
 void Engine::announce(const TaskEvent& event, Actions& out) const {

@@ -13,6 +13,7 @@
 #include "core/action.hpp"
 #include "core/event.hpp"
 #include "core/model/process_table.hpp"
+#include "core/policy/profiles/active.hpp"
 
 namespace vigil {
 
@@ -22,6 +23,7 @@ struct Refinement {
   std::optional<Decision> decision;
   Level level = Level::image;
   std::uint32_t appid = 0;  // 0: nothing learnt
+  std::uint16_t profile = 0;  // number of one that only a closer look could find
   std::string title;        // what people call it
 };
 using Refine = std::function<Refinement(const Process&, const ProcessFacts&)>;
@@ -34,6 +36,7 @@ class Engine {
   Actions step(const Event& event, std::uint64_t now);
 
   const ProcessTable& processes() const { return processes_; }
+  const policy::ActiveProfiles& profiles() const { return profiles_; }
 
   struct Losses {
     std::uint64_t events = 0;
@@ -48,9 +51,13 @@ class Engine {
   void on(const LostEvents& lost, std::uint64_t now, Actions& out);
   void on(const ResyncDone& done, std::uint64_t now, Actions& out);
   void on(const ClassRequest& request, std::uint64_t now, Actions& out);
+  void on(const ProfileRequest& request, std::uint64_t now, Actions& out);
+  void on(const LookAgain& again, std::uint64_t now, Actions& out);
+  void note_profile(const ProcKey& key, std::uint16_t profile, const std::string& comm, Actions& out);
   void announce(const TaskEvent& event, Actions& out) const;
 
   ProcessTable processes_;
+  policy::ActiveProfiles profiles_;
   Refine refine_;
   Losses losses_;
   std::uint64_t resyncing_ = 0;  // events that the running resync makes up for

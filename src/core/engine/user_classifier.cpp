@@ -31,6 +31,7 @@ bool resolve(TaskVerdict& verdict, Cause cause, std::uint64_t at_ns, std::uint64
   const bool changed = verdict.klass != klass_before;
   if (changed || verdict.kind != kind_before || !verdict.event_ns || cause == Cause::exec) {
     verdict.cause = cause;
+    verdict.by_daemon = true;
     verdict.event_ns = at_ns;
     verdict.decided_ns = std::max(at_ns, now);
   }

@@ -54,15 +54,15 @@ Result<std::vector<config::SourceFile>> read_rule_folders(const std::vector<std:
   return out;
 }
 
-std::vector<std::string> default_rule_folders() {
+std::vector<std::string> default_folders(const std::string& name) {
   std::error_code error;
-  std::string builtin = "/usr/share/vigil/rules.d";
+  std::string builtin = "/usr/share/vigil/" + name;
   // A build tree: BUILD/program beside BUILD/meson-info, the source around it.
   const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
-  if (const auto source = folder / ".." / "tools" / "rules.d";
+  if (const auto source = folder / ".." / "tools" / name;
       !error && std::filesystem::is_directory(folder / "meson-info", error) && std::filesystem::is_directory(source, error))
     builtin = source.lexically_normal().string();
-  return {builtin, "/etc/vigil/rules.d"};
+  return {builtin, "/etc/vigil/" + name};
 }
 
 }  // namespace vigil::edge

@@ -18,8 +18,8 @@ Result<std::string> read_text_file(const std::string& path);
 // is not there is passed over; one that cannot be read is an error.
 Result<std::vector<config::SourceFile>> read_rule_folders(const std::vector<std::string>& folders);
 
-// The built-in rules and the machine's own: beside a program of a build tree, the tree's tools/rules.d; else
-// /usr/share/vigil/rules.d. Then /etc/vigil/rules.d.
-std::vector<std::string> default_rule_folders();
+// The built-in rules ("rules.d") or profiles ("profiles.d") and the machine's own: beside a program of a build tree, the tree's
+// tools/rules.d; else /usr/share/vigil/rules.d. Then /etc/vigil/rules.d.
+std::vector<std::string> default_folders(const std::string& name);
 
 }  // namespace vigil::edge

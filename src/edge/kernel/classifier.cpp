@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::array kPrograms = {"on_newtask", "on_exec", "on_rename", "on_exit", "on_cgroup_mkdir", "on_cgroup_rmdir",
                                   "on_cgroup_attach"};
-constexpr std::array kSharedMaps = {"tasks", "events", "config", "counters", "atoms", "cgroups", "cands", "rules"};
+constexpr std::array kSharedMaps = {"tasks", "events", "config", "counters", "atoms", "cgroups", "cands", "rules",
+                                  "profiles", "profile_keys"};
 constexpr std::uint32_t kHalf = VIGIL_MAX_RULES / 2;
 constexpr std::uint32_t kCandHalf = VIGIL_MAX_CANDS / 2;
 
@@ -47,6 +48,9 @@ Result<Classifier> Classifier::load(const ClassifierOptions& options) {
   if (!config) return fail(std::move(config).error());
   auto counters = MapMemory::map(out.events_.map_fd("counters"), sizeof(vigil_counters), 1, false);
   if (!counters) return fail(std::move(counters).error());
+  auto profiles = MapMemory::map(out.events_.map_fd("profiles"), sizeof(vigil_profile), VIGIL_MAX_PROFILES, true);
+  if (!profiles) return fail(std::move(profiles).error());
+  out.profiles_map_ = std::move(*profiles);
   out.config_map_ = std::move(*config);
   out.counters_map_ = std::move(*counters);
   out.config_ = out.config_map_.as<vigil_config>();
@@ -110,8 +114,21 @@ Result<void> Classifier::install_rules(const wire::RuleTables& tables) {
   }
   if (auto done = update(events_.map_fd("atoms"), atom_keys, atoms, "rule atoms"); !done) return done;
 
+  std::vector<vigil_profile_key> profile_keys;
+  std::vector<__u32> profiles;
+  __u32 kinds = 0;
+  for (auto [key, profile] : tables.profile_keys) {
+    key.gen = next;
+    kinds |= 1U << key.kind;
+    profile_keys.push_back(key);
+    profiles.push_back(profile);
+  }
+  if (auto done = update(events_.map_fd("profile_keys"), profile_keys, profiles, "profiles"); !done) return done;
+
   config_->index[next & 1] = tables.index;
+  config_->profile_keys |= kinds;
   __atomic_store_n(&config_->gen, next, __ATOMIC_RELEASE);
+  config_->profile_keys = kinds;
   forget_generation(generation_);
   generation_ = next;
   return {};
@@ -124,17 +141,35 @@ Result<void> Classifier::install_heirs(std::span<const vigil_decision> heirs) {
   return {};
 }
 
-void Classifier::forget_generation(std::uint32_t generation) {
-  if (generation == 0) return;
-  const int fd = events_.map_fd("atoms");
-  std::vector<vigil_atom_key> old;
-  vigil_atom_key key{};
+void Classifier::set_profiles(std::span<const vigil_profile> profiles) {
+  auto* map = profiles_map_.as<vigil_profile>();
+  for (std::size_t i = 0; i + 1 < VIGIL_MAX_PROFILES; ++i) map[i + 1] = i < profiles.size() ? profiles[i] : vigil_profile{};
+}
+
+void Classifier::set_profile_for_games(std::uint32_t profile) {
+  __atomic_store_n(&config_->profile_all, profile, __ATOMIC_RELAXED);
+}
+
+namespace {
+
+template <typename Key>
+void forget(int fd, std::uint32_t generation) {
+  std::vector<Key> old;
+  Key key{};
   const void* at = nullptr;
   while (bpf_map_get_next_key(fd, at, &key) == 0) {
     if (key.gen == generation) old.push_back(key);
     at = &key;
   }
   for (const auto& dead : old) bpf_map_delete_elem(fd, &dead);
+}
+
+}  // namespace
+
+void Classifier::forget_generation(std::uint32_t generation) {
+  if (generation == 0) return;
+  forget<vigil_atom_key>(events_.map_fd("atoms"), generation);
+  forget<vigil_profile_key>(events_.map_fd("profile_keys"), generation);
 }
 
 Result<void> Classifier::attach() {

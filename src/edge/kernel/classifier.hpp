@@ -45,6 +45,10 @@ class Classifier {
   // Atomic: events are decided by the old tables until the new ones are complete. Tasks keep their old verdicts until
   // snapshot() visits them.
   Result<void> install_rules(const wire::RuleTables& tables);
+  // By number - 1; a number beyond the end, or without VIGIL_PROFILE_USED, means no profile. In force at once.
+  void set_profiles(std::span<const vigil_profile> profiles);
+  // A person's choice for every game: a number with VIGIL_PROFILE_MARK, 0 for none made.
+  void set_profile_for_games(std::uint32_t profile);
   // After a second install_rules(), before the snapshot: what the old rules' numbers have become (abi.h, `heirs`).
   Result<void> install_heirs(std::span<const vigil_decision> heirs);
   std::uint32_t generation() const { return generation_; }
@@ -102,7 +106,7 @@ class Classifier {
     bool full = false;
   };
   std::unique_ptr<Batch> batch_;
-  MapMemory config_map_, counters_map_;
+  MapMemory config_map_, counters_map_, profiles_map_;
   vigil_config* config_ = nullptr;      // in config_map_
   vigil_counters* counters_ = nullptr;  // in counters_map_
   std::uint32_t generation_ = 0;

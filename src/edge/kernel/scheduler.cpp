@@ -246,7 +246,7 @@ Result<Scheduler> Scheduler::load(const SchedOptions& options) {
     if (auto error = step(resize(out.object_, map, cpus))) return fail(std::move(*error));
   if (auto error = step(resize(out.object_, "sched_llcs", llcs))) return fail(std::move(*error));
   if (options.events)
-    for (const char* map : {"tasks", "events", "sampling"})
+    for (const char* map : {"tasks", "events", "profiles", "sampling"})
       if (auto error = step(out.object_.share_map(*options.events, map))) return fail(std::move(*error));
 
   if (auto error = step(out.object_.load())) return fail(std::move(*error));
@@ -385,6 +385,9 @@ SchedStats Scheduler::read_stats() const {
     out.no_storage += from.no_storage;
     out.steered += from.steered;
     out.spilled += from.spilled;
+    out.profile_inside += from.profile_inside;
+    out.profile_outside += from.profile_outside;
+    out.strict_waits += from.strict_waits;
     for (std::size_t k = 0; k < kWorkloadClassCount; k++) {
       out.class_runs[k] += from.class_runs[k];
       out.class_ns[k] += from.class_ns[k];

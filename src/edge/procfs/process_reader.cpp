@@ -15,13 +15,19 @@ namespace vigil::edge {
 
 namespace {
 
-// Field 22 of /proc/PID/stat. The name in parentheses may contain anything, also parentheses and spaces.
-std::optional<std::uint64_t> start_ticks(std::string_view stat) {
+// Fields of /proc/PID/stat from the third on. The name in parentheses may contain anything, also parentheses and spaces.
+std::vector<std::string_view> stat_fields(std::string_view stat) {
   const auto end = stat.rfind(')');
-  if (end == std::string_view::npos || end + 2 > stat.size()) return std::nullopt;
-  const auto fields = split(stat.substr(end + 2), ' ');
-  if (fields.size() < 20) return std::nullopt;
-  return parse_number<std::uint64_t>(fields[19]);
+  if (end == std::string_view::npos || end + 2 > stat.size()) return {};
+  return split(stat.substr(end + 2), ' ');
+}
+
+constexpr std::size_t kFlags = 9 - 3, kNice = 19 - 3, kStart = 22 - 3, kPolicy = 41 - 3;
+constexpr std::uint32_t kKernelThread = 0x00200000, kWorker = 0x00000020;  // PF_KTHREAD, PF_WQ_WORKER
+
+std::optional<std::uint64_t> start_ticks(std::string_view stat) {
+  const auto fields = stat_fields(stat);
+  return fields.size() > kStart ? parse_number<std::uint64_t>(fields[kStart]) : std::nullopt;
 }
 
 // The unified hierarchy's line of /proc/PID/cgroup.
@@ -46,6 +52,8 @@ std::optional<ProcessReader::Identity> ProcessReader::identify(std::uint32_t pid
     if (name == "Tgid") out.key.tgid = parse_number<std::uint32_t>(value).value_or(0);
     if (name == "PPid") out.ppid = parse_number<std::uint32_t>(value).value_or(0);
     if (name == "Threads") out.threads = parse_number<std::uint32_t>(value).value_or(0);
+    if (name == "Uid") out.uid = parse_number<std::uint32_t>(value.substr(0, value.find('\t')));
+    if (name == "NSpid") out.in_pid_namespace = value.find('\t') != std::string_view::npos;
   }
   if (out.key.tgid == 0) return std::nullopt;
   const auto stat = read_proc_file(root_ + "/" + std::to_string(out.key.tgid) + "/stat");
@@ -53,6 +61,13 @@ std::optional<ProcessReader::Identity> ProcessReader::identify(std::uint32_t pid
   const auto ticks = start_ticks(*stat);
   if (!ticks) return std::nullopt;
   out.start_ticks = *ticks;
+  const auto fields = stat_fields(*stat);
+  const auto flags = parse_number<std::uint32_t>(fields[kFlags]).value_or(0);
+  out.kernel_thread = flags & kKernelThread;
+  out.worker = flags & kWorker;
+  out.nice = parse_number<int>(fields[kNice]).value_or(0);
+  const auto policy = fields.size() > kPolicy ? parse_number<int>(fields[kPolicy]).value_or(0) : 0;
+  out.realtime = policy == 1 || policy == 2 || policy == 6;
   out.key.start_ns = out.start_ticks * kProcTickNs;
   return out;
 }

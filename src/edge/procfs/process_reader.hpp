@@ -30,6 +30,13 @@ class ProcessReader {
     std::uint32_t threads = 0;
     std::string comm;
     std::uint64_t start_ticks = 0;
+    // Of the process's first thread.
+    std::optional<std::uint32_t> uid;
+    int nice = 0;
+    bool realtime = false;  // SCHED_FIFO, SCHED_RR or SCHED_DEADLINE
+    bool kernel_thread = false;
+    bool worker = false;    // of a workqueue
+    bool in_pid_namespace = false;
   };
   // Of the process a pid or thread id belongs to; absent when there is none. start_ns is exact to a clock tick only.
   std::optional<Identity> identify(std::uint32_t pid) const;

@@ -43,7 +43,8 @@ TEST_CASE("engine: a game's exec is told once, remembered, and forgotten at its 
   const auto verdicts = of<PublishVerdict>(actions);
   REQUIRE(verdicts.size() == 1);
   CHECK(verdicts[0].klass == WorkloadClass::gaming);
-  CHECK(verdicts[0].decided_after_ns == 5);
+  CHECK(verdicts[0].decided_after_ns == 0);  // inside the event itself
+  CHECK(verdicts[0].hook_ns == 5);
   CHECK(of<Announce>(actions).size() == 1);
   CHECK(engine.processes().find_tgid(42));
 
@@ -139,4 +140,89 @@ TEST_CASE("engine: a person's word is written at the strongest level, and taken 
   const auto back = of<AssignClass>(engine.step(ClassRequest{.key = {42, 77}, .comm = "x", .clear = true}, 11));
   REQUIRE(back.size() == 1);
   CHECK(back[0].decision.rule == 0);
+}
+
+TEST_CASE("engine: a profile begins with its first process and ends with the last, which may never have executed anything") {
+  Engine engine;
+  auto game = task(Cause::exec, 42, WorkloadClass::gaming);
+  game.verdict.profile = 5;
+  auto actions = engine.step(game, 2000);
+  REQUIRE(of<ProfileBegins>(actions).size() == 1);
+  CHECK(of<ProfileBegins>(actions)[0].profile == 5);
+
+  auto child = task(Cause::fork, 43, WorkloadClass::gaming);
+  child.changed = false;
+  child.verdict.profile = 5;
+  CHECK(of<ProfileBegins>(engine.step(child, 2100)).empty());
+  CHECK(engine.profiles().processes(5) == 2);
+
+  CHECK(of<ProfileEnds>(engine.step(task(Cause::exit, 42, WorkloadClass::gaming), 2200)).empty());
+  actions = engine.step(task(Cause::exit, 43, WorkloadClass::gaming), 2300);
+  REQUIRE(of<ProfileEnds>(actions).size() == 1);
+  CHECK(of<ProfileEnds>(actions)[0].profile == 5);
+  CHECK(engine.profiles().active().empty());
+}
+
+TEST_CASE("engine: another profile without another class is news, too, and of a regular process is remembered") {
+  Engine engine;
+  auto tool = task(Cause::exec, 42, WorkloadClass::regular);
+  tool.changed = false;
+  tool.verdict.profile = 3;
+  CHECK(of<PublishVerdict>(engine.step(tool, 2000)).size() == 1);
+  CHECK(engine.processes().find_tgid(42));
+  CHECK(of<PublishVerdict>(engine.step(tool, 2000)).empty());
+  tool.verdict.profile = 4;
+  const auto actions = engine.step(tool, 2100);
+  CHECK(of<ProfileEnds>(actions).size() == 1);
+  CHECK(of<ProfileBegins>(actions).size() == 1);
+  CHECK(engine.profiles().active() == std::vector<std::uint16_t>{4});
+}
+
+TEST_CASE("engine: a profile whose processes were lost ends when they are not found again") {
+  Engine engine;
+  auto game = task(Cause::exec, 42, WorkloadClass::gaming);
+  game.verdict.profile = 5;
+  engine.step(game, 2000);
+  engine.step(LostEvents{3}, 2100);
+  const auto actions = engine.step(ResyncDone{0}, 2200);
+  CHECK(of<ProfileEnds>(actions).size() == 1);
+}
+
+TEST_CASE("engine: a person's choice is carried to a tree, or to every game") {
+  Engine engine;
+  auto actions = engine.step(ProfileRequest{.key = ProcKey{42, 77}, .clear = false, .profile = 5}, 2000);
+  REQUIRE(of<AssignProfile>(actions).size() == 1);
+  CHECK(of<AssignProfile>(actions)[0].scope == AssignProfile::Scope::tree);
+  CHECK(of<AssignProfile>(actions)[0].op == AssignProfile::Op::choose);
+
+  CHECK(of<Resync>(actions).size() == 1);
+
+  actions = engine.step(ProfileRequest{.key = {}, .clear = false, .profile = 5}, 2000);
+  REQUIRE(of<ChooseForGames>(actions).size() == 1);
+  CHECK(of<ChooseForGames>(actions)[0].profile == 5);
+  CHECK(of<AssignProfile>(actions)[0].op == AssignProfile::Op::settle);
+
+  actions = engine.step(ProfileRequest{.key = {}, .clear = true, .profile = 0}, 2000);
+  CHECK_FALSE(of<ChooseForGames>(actions)[0].profile);
+  CHECK(of<AssignProfile>(actions)[0].op == AssignProfile::Op::automatic);
+}
+
+TEST_CASE("engine: the profile that only a closer look finds is carried to what it has started, too") {
+  Engine engine;
+  engine.set_refine([](const Process&, const ProcessFacts&) {
+    Refinement out;
+    out.profile = 7;
+    return out;
+  });
+  auto event = task(Cause::exec, 42, WorkloadClass::regular);
+  event.verdict.flags = Decision::kRefine;
+  engine.step(event, 2000);
+  ProcessFacts facts;
+  facts.key = {42, 77};
+  facts.exists = true;
+  const auto actions = engine.step(facts, 2500);
+  REQUIRE(of<AssignProfile>(actions).size() == 1);
+  CHECK(of<AssignProfile>(actions)[0].op == AssignProfile::Op::matched);
+  CHECK(of<AssignProfile>(actions)[0].profile == 7);
+  CHECK(of<ProfileBegins>(actions).size() == 1);
 }

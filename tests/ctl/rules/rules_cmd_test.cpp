@@ -8,7 +8,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "../../support/temp_dir.hpp"
+
 using namespace vigil;
+using test::TempDir;
 using nlohmann::json;
 
 namespace {
@@ -64,7 +67,7 @@ TEST_CASE("rules test: a described Proton game") {
   DescribedProcess process;
   process.exe = "/usr/bin/sleep";
   process.env = {"STEAM_COMPAT_DATA_PATH=/c", "SteamAppId=1091500"};
-  const auto said = json::parse(test_rules({RULES_DIR}, process, true).out);
+  const auto said = json::parse(test_rules({{RULES_DIR}, {}}, process, true).out);
   CHECK(said["class"] == "gaming");
   CHECK(said["kind"] == "proton");
   CHECK(said["rule"] == "games:proton-env");
@@ -77,7 +80,7 @@ TEST_CASE("rules test: a described Proton game") {
 TEST_CASE("rules test: nothing known is regular, with nulls for what is not there") {
   DescribedProcess process;
   process.exe = "/usr/bin/sleep";
-  const auto said = json::parse(test_rules({RULES_DIR}, process, true).out);
+  const auto said = json::parse(test_rules({{RULES_DIR}, {}}, process, true).out);
   CHECK(said["class"] == "regular");
   CHECK(said["rule"].is_null());
   CHECK(said["level"].is_null());
@@ -88,32 +91,70 @@ TEST_CASE("rules test: inheritance, marks and boundaries can be described") {
   DescribedProcess process;
   process.exe = "/usr/bin/bash";
   process.before = "gaming";
-  auto said = json::parse(test_rules({RULES_DIR}, process, true).out);
+  auto said = json::parse(test_rules({{RULES_DIR}, {}}, process, true).out);
   CHECK(said["class"] == "regular");
   CHECK(said["boundary"] == "boundaries:shells");
   process.exe = "/opt/helper";
-  said = json::parse(test_rules({RULES_DIR}, process, true).out);
+  said = json::parse(test_rules({{RULES_DIR}, {}}, process, true).out);
   CHECK(said["class"] == "gaming");
   CHECK(said["level"] == "ancestry");
 }
 
 TEST_CASE("rules test: a description that makes no sense is a usage error") {
   DescribedProcess process;
-  CHECK(test_rules({RULES_DIR}, process, false).status == 2);
+  CHECK(test_rules({{RULES_DIR}, {}}, process, false).status == 2);
   process.exe = "/bin/x";
   process.before = "gamer";
-  CHECK(test_rules({RULES_DIR}, process, false).status == 2);
+  CHECK(test_rules({{RULES_DIR}, {}}, process, false).status == 2);
   process.before.clear();
   process.env = {"NOVALUE"};
-  CHECK(test_rules({RULES_DIR}, process, false).status == 2);
+  CHECK(test_rules({{RULES_DIR}, {}}, process, false).status == 2);
   process.env.clear();
   process.under = {"nobody"};
-  CHECK(test_rules({RULES_DIR}, process, false).status == 2);
+  CHECK(test_rules({{RULES_DIR}, {}}, process, false).status == 2);
 }
 
 TEST_CASE("rules test: a rule only the daemon can decide says so") {
   const RuleFolder folder("[[rule]]\nname = \"a\"\nclass = \"ai\"\nexe_path = \"/opt/*/x\"\n");
   DescribedProcess process;
   process.exe = "/opt/y/x";
-  CHECK(json::parse(test_rules({folder.path()}, process, true).out)["source"] == "daemon");
+  CHECK(json::parse(test_rules({{folder.path()}, {}}, process, true).out)["source"] == "daemon");
+}
+
+TEST_CASE("rules test: the profile is shown, and that it sets the class") {
+  const TempDir dir;
+  std::ofstream(dir / "mine.toml") << "[[profile]]\nname = \"encoder\"\nmatch = { exe = \"my-encoder\" }\nclass = \"batch\"\n"
+                                      "[[profile]]\nname = \"two\"\ntitle = \"The Game\"\nmatch = { appid = 222 }\nboost = 1\n";
+  DescribedProcess process;
+  process.exe = "/usr/bin/my-encoder";
+  auto said = json::parse(test_rules({{RULES_DIR}, {dir.path()}}, process, true).out);
+  CHECK(said["profile"] == "encoder");
+  CHECK(said["class"] == "batch");
+  CHECK(said["rule"] == "profile:encoder");
+  CHECK(said["rule_class"] == "regular");
+
+  process = {};
+  process.exe = "Game.exe";
+  process.env = {"STEAM_COMPAT_DATA_PATH=/c", "SteamAppId=222"};
+  said = json::parse(test_rules({{RULES_DIR}, {dir.path()}}, process, true).out);
+  CHECK(said["profile"] == "two");
+  CHECK(said["title"] == "The Game");
+  CHECK(said["class"] == "gaming");
+  CHECK(said["rule"] == "games:proton-env");
+  const auto text = test_rules({{RULES_DIR}, {dir.path()}}, process, false).out;
+  CHECK_MESSAGE(text.find("profile     two (The Game)") != std::string::npos, text);
+}
+
+TEST_CASE("profile check: mistakes with their places, notes about what the kernel cannot look for") {
+  const TempDir dir;
+  std::ofstream(dir / "a.toml") << "[[profile]]\nname = \"render\"\nmatch = { exe = \"blender\", argv = \"-b\" }\nclass = \"batch\"\n";
+  auto said = check_profiles({{RULES_DIR}, {dir.path()}}, false);
+  CHECK(said.status == 0);
+  CHECK_MESSAGE(said.out.find("note    render: '-b': the kernel looks only at arguments with at least four known letters") != std::string::npos,
+                said.out);
+  CHECK(said.out.find("1 profile in 1 file, no mistakes.") != std::string::npos);
+  std::ofstream(dir / "b.toml") << "[[profile]]\nname = \"x\"\ncpus = \"fast\"\n";
+  said = check_profiles({{RULES_DIR}, {dir.path()}}, true);
+  CHECK(said.status == 1);
+  CHECK(json::parse(said.out)["mistakes"][0]["line"] == 3);
 }

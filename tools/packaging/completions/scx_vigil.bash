@@ -3,12 +3,12 @@
 
 _scx_vigil() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} words
-    words="--mode --config --rules --socket --sysfs-root --proc-root --simulate --log-level --stats --monitor --check --version --help"
+    words="--mode --config --rules --profiles --socket --sysfs-root --proc-root --simulate --log-level --stats --monitor --check --version --help"
     case $previous in
         --mode) words="auto schedule observe" ;;
         --simulate) words="cxl" ;;
         --log-level) words="trace debug info warn error off" ;;
-        --rules|--sysfs-root|--proc-root) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+        --rules|--profiles|--sysfs-root|--proc-root) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --config|--socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --stats|--monitor) return ;;
     esac

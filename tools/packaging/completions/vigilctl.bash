@@ -11,7 +11,7 @@ _vigilctl() {
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         if ((skip)); then skip=0; continue; fi
         case $word in
-            --socket|--sysfs-root|--proc-root) skip=1 ;;
+            --socket|--sysfs-root|--proc-root|--rules|--profiles) skip=1 ;;
             -*) ;;
             *) if [[ -z $command ]]; then command=$word; else ((++operand)); fi ;;
         esac
@@ -19,7 +19,7 @@ _vigilctl() {
 
     case $previous in
         --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --sysfs-root|--proc-root|--rules) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+        --sysfs-root|--proc-root|--rules|--profiles) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --before) mapfile -t COMPREPLY < <(compgen -W "${classes#auto }" -- "$current"); return ;;
         --kernel) mapfile -t COMPREPLY < <(compgen -W "kthread kworker pidns nice realtime" -- "$current"); return ;;
         --exe|--script|--argv0|--arg|--env|--comm|--cgroup|--uid|--under)
@@ -33,14 +33,17 @@ _vigilctl() {
         stats) words="--openmetrics $options" ;;
         topology|devices) words="--sysfs-root --proc-root $options" ;;
         mode) ((operand == 0)) && words="auto gaming powersave lowlatency server $options" ;;
-        profile) ((operand == 0)) && words="list show use auto $options" ;;
+        profile)
+            ((operand == 0)) && words="list show use auto check $options"
+            ((operand == 1)) && [[ $previous == show || $previous == use ]] && words="$(vigilctl profile list 2>/dev/null | command sed 's/^[* ] *//; s/ .*//') $options"
+            ((operand == 2)) && words="$(command ps -eo pid= 2>/dev/null) $options" ;;
         class)
             ((operand == 0)) && words="$(command ps -eo pid= 2>/dev/null) $options"
             ((operand == 1)) && words="$classes $options" ;;
         explain) ((operand == 0)) && words="$(command ps -eo pid= 2>/dev/null) $options" ;;
         rules)
             if ((operand == 0)); then words="check test $options"
-            else words="--rules --exe --script --argv0 --arg --env --comm --cgroup --kernel --uid --before --under $options"; fi ;;
+            else words="--rules --profiles --exe --script --argv0 --arg --env --comm --cgroup --kernel --uid --before --under $options"; fi ;;
         record|replay|bundle)
             if [[ $current != -* ]]; then mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi ;;
     esac
