@@ -3,7 +3,9 @@
 // What /proc says of a process, in the words of the rules.
 #pragma once
 
-#include <string>
+#include <cstdint>
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "core/classify/facts.hpp"
@@ -12,10 +14,9 @@
 
 namespace vigil::app {
 
-// The kernel names a script's process after the script; "" when it is none.
-std::string script_of(std::string_view comm, const ProcessFacts& facts);
-
-// Marks and what it was before are not in /proc.
+// What the daemon asks for in answer to an event. Marks, flags and what it was before are not in it.
+classify::Facts describe_process(const ProcessFacts& facts, std::string_view comm, std::optional<std::uint32_t> uid);
+// With what the kernel says of the process now.
 classify::Facts describe_process(const ProcessFacts& facts, const edge::ProcessReader::Identity& identity);
 
 }  // namespace vigil::app

@@ -13,22 +13,10 @@ namespace {
 
 constexpr auto kImage = static_cast<std::size_t>(Level::image);
 
-classify::Facts facts_of(const Process& process, const ProcessFacts& facts) {
-  classify::Facts out;
-  out.exe = facts.exe;
-  out.script = script_of(process.comm, facts);
-  out.argv = facts.argv;
-  out.env = facts.env;
-  out.comm = process.comm;
-  out.cgroup = facts.cgroup_path;
-  out.uid = process.uid;
-  return out;
-}
-
 // The strongest of the daemon's own rules that holds, if it is stronger than the kernel's decision.
 std::optional<Decision> by_rules(const RuleBook& book, const Process& process, const ProcessFacts& facts) {
   if (!book.daemon_decides) return std::nullopt;
-  const auto described = facts_of(process, facts);
+  const auto described = describe_process(facts, process.comm, process.uid);
   const auto* kernels = book.rules.by_id(process.verdict.decisions[kImage].rule);
   const classify::Rule* best = kernels;
   for (std::size_t i = 0; i < book.rules.rules.size(); ++i) {
@@ -57,7 +45,7 @@ std::uint16_t profile_by_rules(const RuleBook& book, const Process& process, con
     if (!rule.profile) continue;
     if (rule.profile == process.verdict.matched) found_rank = std::max(found_rank, rule.rank);
     if (book.compiled.placement[i].in_kernel) continue;
-    if (!described) described = facts_of(process, facts);
+    if (!described) described = describe_process(facts, process.comm, process.uid);
     if ((!best || rule.rank > best->rank) && classify::holds(rule, *described)) best = &rule;
   }
   return best && best->rank > found_rank ? best->profile : std::uint16_t{0};

@@ -13,6 +13,13 @@ bool has_flag(const Facts& facts, KernelFlag flag) {
   return facts.flags & flag_bit(flag);
 }
 
+std::string script_of(std::string_view comm, std::string_view exe, const std::vector<std::string>& argv) {
+  if (comm.empty() || base_name(exe).starts_with(comm)) return {};
+  for (std::size_t i = 1; i < argv.size() && i < 4; ++i)
+    if (base_name(argv[i]).substr(0, kMaxComm) == comm) return argv[i];
+  return {};
+}
+
 std::string_view arg0_name(std::string_view arg0) {
   const auto at = arg0.find_last_of("/\\");
   return at == std::string_view::npos ? arg0 : arg0.substr(at + 1);

@@ -44,6 +44,9 @@ struct Facts {
 // `any` always, `script` where there is one, the others by their bit.
 bool has_flag(const Facts& facts, KernelFlag flag);
 
+// A script's process is named after the script while its executable is the interpreter: which argument that is; "" when it
+// is none.
+std::string script_of(std::string_view comm, std::string_view exe, const std::vector<std::string>& argv);
 // argv[0] behind its last '/' or '\'.
 std::string_view arg0_name(std::string_view arg0);
 // The components of a cgroup path, root first.

@@ -2,7 +2,10 @@
 #include "core/config/mistake.hpp"
 
 #include <algorithm>
+#include <map>
 #include <tuple>
+
+#include "base/text.hpp"
 
 namespace vigil::config {
 
@@ -21,6 +24,21 @@ void sort_by_place(Mistakes& mistakes) {
 std::string to_string(const Mistakes& mistakes) {
   std::string out;
   for (const auto& mistake : mistakes) out += (out.empty() ? "" : "\n") + mistake.to_string();
+  return out;
+}
+
+std::string stem(std::string_view path) {
+  auto name = base_name(path);
+  if (name.ends_with(".toml")) name.remove_suffix(5);
+  return std::string(name);
+}
+
+std::vector<const SourceFile*> in_force(const std::vector<SourceFile>& files) {
+  std::map<std::string, std::size_t, std::less<>> last;
+  for (std::size_t i = 0; i < files.size(); ++i) last[stem(files[i].path)] = i;
+  std::vector<const SourceFile*> out;
+  for (std::size_t i = 0; i < files.size(); ++i)
+    if (last[stem(files[i].path)] == i) out.push_back(&files[i]);
   return out;
 }
 

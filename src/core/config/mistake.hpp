@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
 
@@ -38,5 +39,11 @@ struct SourceFile {
   // Which folder it came from, counted from the built-in one (0). A rule of a later layer beats all earlier ones.
   std::int32_t layer = 0;
 };
+
+// "games" of "/etc/vigil/rules.d/games.toml".
+std::string stem(std::string_view path);
+
+// In order; of files of the same name only the last: a file of a later folder takes the place of the earlier one.
+std::vector<const SourceFile*> in_force(const std::vector<SourceFile>& files);
 
 }  // namespace vigil::config

@@ -26,12 +26,6 @@ const std::vector<std::string> kMatchKeys = {"appid", "rule", "exe", "argv", "en
 const std::vector<std::string> kSmt = {"whole-core", "share"};
 const std::vector<std::string> kModes = {"gaming", "powersave", "lowlatency", "server"};
 
-std::string stem(std::string_view path) {
-  auto name = base_name(path);
-  if (name.ends_with(".toml")) name.remove_suffix(5);
-  return std::string(name);
-}
-
 bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= kMaxName &&
          text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-") == std::string_view::npos;
@@ -62,15 +56,6 @@ class ProfilesParser {
   }
 
  private:
-  static std::vector<const SourceFile*> in_force(const std::vector<SourceFile>& files) {
-    std::map<std::string, std::size_t, std::less<>> last;
-    for (std::size_t i = 0; i < files.size(); ++i) last[stem(files[i].path)] = i;
-    std::vector<const SourceFile*> out;
-    for (std::size_t i = 0; i < files.size(); ++i)
-      if (last[stem(files[i].path)] == i) out.push_back(&files[i]);
-    return out;
-  }
-
   void read_file(const SourceFile& file, const toml::table& table) {
     TomlReader reader(file, mistakes_);
     for (const auto& [key, node] : table) {

@@ -77,12 +77,6 @@ const std::vector<std::string>& class_names() {
   return all;
 }
 
-std::string stem(std::string_view path) {
-  auto name = base_name(path);
-  if (name.ends_with(".toml")) name.remove_suffix(5);
-  return std::string(name);
-}
-
 bool is_name(std::string_view text) {
   return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
                               std::string_view::npos;
@@ -115,15 +109,6 @@ class RulesParser {
   }
 
  private:
-  static std::vector<const SourceFile*> in_force(const std::vector<SourceFile>& files) {
-    std::map<std::string, std::size_t, std::less<>> last;
-    for (std::size_t i = 0; i < files.size(); ++i) last[stem(files[i].path)] = i;
-    std::vector<const SourceFile*> out;
-    for (std::size_t i = 0; i < files.size(); ++i)
-      if (last[stem(files[i].path)] == i) out.push_back(&files[i]);
-    return out;
-  }
-
   void read_lists(const SourceFile& file, const toml::table& table) {
     TomlReader reader(file, mistakes_);
     const auto* node = table.get("lists");

@@ -57,18 +57,10 @@ classify::Decision handed_on(const TaskVerdict& verdict) {
   return {decision->rule, decision->klass, decision->kind, decision->flags};
 }
 
-// A script keeps its own name as comm while the executable is the interpreter, and is its second or third argument.
-std::string script_of(const ProcessImage& image) {
-  if (image.comm.empty() || base_name(image.exe).starts_with(image.comm)) return {};
-  for (std::size_t i = 1; i < image.argv.size() && i < 4; ++i)
-    if (base_name(image.argv[i]).substr(0, classify::kMaxComm) == image.comm) return image.argv[i];
-  return {};
-}
-
 classify::Facts facts_of(const ProcessImage& image) {
   classify::Facts out;
   out.exe = image.exe;
-  out.script = script_of(image);
+  out.script = classify::script_of(image.comm, image.exe, image.argv);
   out.argv = image.argv;
   out.env = image.env;
   out.comm = image.comm;
