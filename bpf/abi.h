@@ -30,7 +30,7 @@
 #define VIGIL_PATH_LEN	  256	/* tail of a cgroup path in a record */
 #define VIGIL_MAX_RULES	  32768 /* both generations together */
 #define VIGIL_MAX_CANDS	  131072
-#define VIGIL_MAX_ATOMS	  131072
+#define VIGIL_MAX_ATOMS	  65536 /* of one generation */
 #define VIGIL_SIGNALS	  256	/* bits a task's evidence can have */
 #define VIGIL_SIGNAL_WORDS (VIGIL_SIGNALS / 64)
 
@@ -219,7 +219,7 @@ struct vigil_rule {
 ABI_SIZE(struct vigil_rule, 96);
 
 #define VIGIL_FILTER_BITS 4096
-#define VIGIL_HASH_BITS	  65536
+#define VIGIL_HASH_BITS	  262144
 #define VIGIL_ARGS_MAX	      64
 
 /* One generation's index, beside the atoms, cands and rules it refers to. */
@@ -237,7 +237,7 @@ struct vigil_index {
 	__u64 arg_tail[VIGIL_FILTER_BITS / 64];
 	__u64 hashes[VIGIL_HASH_BITS / 64]; /* VIGIL_HASH_SLOT of every atom: what is not here need not be looked up */
 };
-ABI_SIZE(struct vigil_index, 16 * 8 * 2 + 8 + 3 * 512 + 8192);
+ABI_SIZE(struct vigil_index, 16 * 8 * 2 + 8 + 3 * 512 + VIGIL_HASH_BITS / 8);
 
 /* Map `config`, one element, mmapable: written by the daemon, read by every program. */
 struct vigil_config {

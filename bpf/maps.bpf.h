@@ -28,13 +28,16 @@ struct {
 	__type(value, struct vigil_counters);
 } counters SEC(".maps");
 
-struct {
+/* By generation, even and odd: what is no longer in force goes in one sweep. */
+struct atoms_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, VIGIL_MAX_ATOMS);
 	__type(key, struct vigil_atom_key);
 	__type(value, struct vigil_atom);
-} atoms SEC(".maps");
+};
+struct atoms_map atoms_even SEC(".maps");
+struct atoms_map atoms_odd SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

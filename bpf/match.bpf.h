@@ -123,7 +123,7 @@ __noinline int match_atom(__u64 hash, __u32 len, __u32 field_op, __u32 after)
 	key.len = len;
 	key.field = field_op >> 8;
 	key.op = field_op & 0xff;
-	atom = bpf_map_lookup_elem(&atoms, &key);
+	atom = cfg->gen & 1 ? bpf_map_lookup_elem(&atoms_odd, &key) : bpf_map_lookup_elem(&atoms_even, &key);
 	if (!atom)
 		return 0;
 	if (atom->capture == VIGIL_CAPTURE_APPID)

@@ -34,6 +34,24 @@ std::vector<config::SourceFile> with_made_up_rules(std::vector<config::SourceFil
   return files;
 }
 
+std::vector<config::SourceFile> with_long_lists(std::vector<config::SourceFile> files, std::size_t count) {
+  config::SourceFile file;
+  file.path = "long-lists.toml";
+  file.layer = 1;
+  for (const char* list : {"never", "helpers"}) {
+    file.text += std::string(file.text.empty() ? "[lists]\n" : "") + list + " = [";
+    for (int i = 0; i < 1000; ++i) file.text += "\"" + std::string(list) + "-" + std::to_string(i) + "\", ";
+    file.text += "]\n";
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto number = std::to_string(i);
+    file.text += "[[rule]]\nname = \"long-" + number + "\"\nclass = \"gaming\"\nexe = \"long-" + number +
+                 "\"\nnot_program = [\"@never\", \"@not_a_game\"]\nany = { argv0 = \"@helpers\", program = \"long-*\" }\n";
+  }
+  files.push_back(std::move(file));
+  return files;
+}
+
 classify::CompiledRules compile(const std::vector<config::SourceFile>& files) {
   auto rules = config::parse_rules(files);
   if (!rules) fatal(config::to_string(rules.error()));

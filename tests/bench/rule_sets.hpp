@@ -18,6 +18,9 @@ std::vector<config::SourceFile> shipped_rules(const std::string& folder);
 // them matches what the benchmarks run.
 std::vector<config::SourceFile> with_made_up_rules(std::vector<config::SourceFile> files, std::size_t count);
 
+// `count` rules that each rule out a list of a thousand names, and ask for one of another.
+std::vector<config::SourceFile> with_long_lists(std::vector<config::SourceFile> files, std::size_t count);
+
 classify::CompiledRules compile(const std::vector<config::SourceFile>& files);
 
 }  // namespace vigil::bench

@@ -104,54 +104,25 @@ struct SimpleAtom {
   std::string text;
 };
 
-// An OR of atoms that holds, or must not hold.
+SimpleAtom front_of(const Pattern& p) { return {p.field, p.shape == Shape::pair ? Shape::prefix : p.shape, p.text}; }
+SimpleAtom tail_of(const Pattern& p) { return {p.field, Shape::suffix, p.tail}; }
+
+// An OR of atoms, wherever it is asked for or ruled out.
+struct AtomList {
+  std::vector<std::uint32_t> slots;  // sorted
+  std::uint32_t selectivity = 0;     // of the least telling
+  std::uint32_t fields = 0;          // 1 << field
+  std::optional<std::uint32_t> bit = {};
+};
+
+// Some of the list holds, or none may.
 struct Simple {
-  std::vector<SimpleAtom> any;
+  AtomList* list = nullptr;  // the compiler's
   bool negated = false;
   bool tail = false;  // what follows a star in the middle: never an anchor
 };
 
 using Row = std::vector<Simple>;
-
-SimpleAtom front_of(const Pattern& p) { return {p.field, p.shape == Shape::pair ? Shape::prefix : p.shape, p.text}; }
-SimpleAtom tail_of(const Pattern& p) { return {p.field, Shape::suffix, p.tail}; }
-
-// The ways in which a condition can hold: each an AND of simple conditions.
-std::vector<Row> ways(const Condition& condition) {
-  Simple plain{{}, condition.negated};
-  std::map<std::string, std::vector<Pattern>> pairs;  // by tail
-  for (const auto& pattern : condition.any) {
-    if (pattern.shape == Shape::pair)
-      pairs[pattern.tail].push_back(pattern);
-    else
-      plain.any.push_back(front_of(pattern));
-  }
-  std::vector<Row> out;
-  if (!condition.negated) {
-    if (!plain.any.empty()) out.push_back({plain});
-    for (const auto& [tail, patterns] : pairs) {
-      Simple front, back{{tail_of(patterns.front())}, false, true};
-      for (const auto& pattern : patterns) front.any.push_back(front_of(pattern));
-      out.push_back({front, back});
-    }
-    return out;
-  }
-  // Not (a* and *b) is: not a*, or not *b.
-  out.emplace_back();
-  if (!plain.any.empty()) out.front().push_back(plain);
-  for (const auto& [tail, patterns] : pairs) {
-    Simple front{{}, true}, back{{tail_of(patterns.front())}, true};
-    for (const auto& pattern : patterns) front.any.push_back(front_of(pattern));
-    std::vector<Row> doubled;
-    for (const auto& row : out)
-      for (const auto& part : {front, back}) {
-        doubled.push_back(row);
-        doubled.back().push_back(part);
-      }
-    out = std::move(doubled);
-  }
-  return out;
-}
 
 // Smaller: seen less often, so fewer rules are tried in vain.
 std::uint32_t selectivity(const SimpleAtom& atom) {
@@ -162,11 +133,12 @@ std::uint32_t selectivity(const SimpleAtom& atom) {
   return by_field + by_op;
 }
 
-bool speaks_at(Field field, Level level) {
-  switch (field) {
-    case Field::comm: return level == Level::thread;
-    case Field::cgroup: return level == Level::cgroup;
-    default: return level == Level::image;
+bool speaks_at(std::uint32_t fields, Level level) {
+  constexpr auto bit = [](Field field) { return 1U << static_cast<unsigned>(field); };
+  switch (level) {
+    case Level::thread: return fields == bit(Field::comm);
+    case Level::cgroup: return fields == bit(Field::cgroup);
+    default: return !(fields & (bit(Field::comm) | bit(Field::cgroup)));
   }
 }
 
@@ -230,24 +202,87 @@ class Compiler {
     if (simple.field == Field::arg && simple.op != Shape::suffix) note(index.arg_head, text);
   }
 
+  AtomList* list_of(const std::vector<SimpleAtom>& atoms) {
+    AtomList list;
+    for (const auto& atom : atoms) {
+      list.slots.push_back(atom_for(atom));
+      list.selectivity = std::max(list.selectivity, selectivity(atom));
+      list.fields |= 1U << static_cast<unsigned>(atom.field);
+    }
+    std::sort(list.slots.begin(), list.slots.end());
+    list.slots.erase(std::unique(list.slots.begin(), list.slots.end()), list.slots.end());
+    const auto [it, added] = lists_.try_emplace(list.slots);
+    if (added) it->second = std::move(list);
+    return &it->second;
+  }
+
+  // The ways in which a condition can hold: each an AND of simple ones. Worked out once for all rules that share it.
+  const std::vector<Row>& ways(const Condition& condition) {
+    const auto [it, added] = ways_.try_emplace({condition.any.identity(), condition.negated});
+    if (added) it->second = work_out_ways(condition);
+    return it->second;
+  }
+
+  std::vector<Row> work_out_ways(const Condition& condition) {
+    std::vector<SimpleAtom> plain;
+    std::map<std::string, std::vector<Pattern>> pairs;  // by tail
+    for (const auto& pattern : condition.any) {
+      if (pattern.shape == Shape::pair)
+        pairs[pattern.tail].push_back(pattern);
+      else
+        plain.push_back(front_of(pattern));
+    }
+    const auto fronts = [](const std::vector<Pattern>& patterns) {
+      std::vector<SimpleAtom> out;
+      for (const auto& pattern : patterns) out.push_back(front_of(pattern));
+      return out;
+    };
+    std::vector<Row> out;
+    if (!condition.negated) {
+      if (!plain.empty()) out.push_back({{list_of(plain)}});
+      for (const auto& [tail, patterns] : pairs)
+        out.push_back({{list_of(fronts(patterns))}, {list_of({tail_of(patterns.front())}), false, true}});
+      return out;
+    }
+    // Not (a* and *b) is: not a*, or not *b.
+    out.emplace_back();
+    if (!plain.empty()) out.front().push_back({list_of(plain), true});
+    for (const auto& [tail, patterns] : pairs) {
+      const Simple front{list_of(fronts(patterns)), true}, back{list_of({tail_of(patterns.front())}), true};
+      std::vector<Row> doubled;
+      for (const auto& row : out)
+        for (const auto& part : {front, back}) {
+          doubled.push_back(row);
+          doubled.back().push_back(part);
+        }
+      out = std::move(doubled);
+      if (out.size() > kMaxRows) break;  // more than can be used: the caller says so
+    }
+    return out;
+  }
+
+  // Why the kernel cannot look for the condition; "" when it can.
+  const std::string& obstacle_of(const Condition& condition, Level level) {
+    const auto [it, added] = obstacles_.try_emplace({condition.any.identity(), level});
+    if (added)
+      for (const auto& pattern : condition.any)
+        if (it->second = obstacle(pattern, level); !it->second.empty()) break;
+    return it->second;
+  }
+
   // The bit of a condition; absent when there is no room for it.
-  std::optional<std::uint32_t> bit_for(const Simple& simple) {
-    std::vector<std::uint32_t> atoms;
-    for (const auto& atom : simple.any) atoms.push_back(atom_for(atom));
-    std::sort(atoms.begin(), atoms.end());
-    atoms.erase(std::unique(atoms.begin(), atoms.end()), atoms.end());
-    if (const auto it = bits_.find(atoms); it != bits_.end()) return it->second;
-    const bool full = bits_.size() >= kSignals || std::any_of(atoms.begin(), atoms.end(), [&](std::uint32_t at) {
+  std::optional<std::uint32_t> bit_for(AtomList& list) {
+    if (list.bit) return list.bit;
+    const bool full = out_.signals_used >= kSignals || std::any_of(list.slots.begin(), list.slots.end(), [&](std::uint32_t at) {
                         return slots_[at].atom.nr_bits >= kAtomBits;
                       });
     if (full) return std::nullopt;
-    const auto bit = static_cast<std::uint32_t>(bits_.size());
-    for (const auto at : atoms) {
+    list.bit = out_.signals_used++;
+    for (const auto at : list.slots) {
       auto& atom = slots_[at].atom;
-      atom.bits[atom.nr_bits++] = static_cast<std::uint8_t>(bit);
+      atom.bits[atom.nr_bits++] = static_cast<std::uint8_t>(*list.bit);
     }
-    bits_.emplace(std::move(atoms), bit);
-    return bit;
+    return list.bit;
   }
 
   RuleRow row_of(const Rule& rule, std::uint32_t id) const {
@@ -271,14 +306,12 @@ class Compiler {
     std::optional<std::size_t> best;
     std::uint32_t best_score = 0;
     for (std::size_t i = 0; i < conditions.size(); ++i) {
-      if (conditions[i].negated || conditions[i].tail) continue;
-      std::uint32_t score = 0;
-      bool speaks = true;
-      for (const auto& atom : conditions[i].any) {
-        speaks = speaks && speaks_at(atom.field, level) && slots_[atom_for(atom)].cands.size() < kMaxCands;
-        score = std::max(score, selectivity(atom));
-      }
-      if (speaks && (!best || score < best_score)) best = i, best_score = score;
+      const auto& list = *conditions[i].list;
+      if (conditions[i].negated || conditions[i].tail || !speaks_at(list.fields, level)) continue;
+      if (best && list.selectivity >= best_score) continue;
+      const bool room = std::all_of(list.slots.begin(), list.slots.end(),
+                                    [&](std::uint32_t at) { return slots_[at].cands.size() < kMaxCands; });
+      if (room) best = i, best_score = list.selectivity;
     }
     return best;
   }
@@ -297,8 +330,8 @@ class Compiler {
     const auto at = static_cast<std::uint32_t>(out_.rules.size());
     out_.rules.push_back(planned.row);
     for (const auto& anchor : planned.anchors)
-      for (const auto& simple : anchor.any) {
-        auto& cands = slots_[atom_for(simple)].cands;
+      for (const auto slot : anchor.list->slots) {
+        auto& cands = slots_[slot].cands;
         if (cands.empty() || cands.back() != at) cands.push_back(at);
       }
   }
@@ -309,7 +342,7 @@ class Compiler {
     auto anchor = anchor_of(conditions, level);
     if (!anchor && level != Level::image) return std::nullopt;
     if (!anchor) {
-      conditions.push_back({{{Field::flag, Shape::exact, std::string(to_string(KernelFlag::any))}}});
+      conditions.push_back({list_of({{Field::flag, Shape::exact, std::string(to_string(KernelFlag::any))}})});
       anchor = anchor_of({conditions.back()}, level);
       if (!anchor) return std::nullopt;
       anchor = conditions.size() - 1;
@@ -321,7 +354,7 @@ class Compiler {
       const auto& condition = conditions[i];
       if (i == *anchor || (each_anchors && !condition.negated && !condition.tail)) planned.anchors.push_back(condition);
       if (i == *anchor && !each_anchors) continue;
-      const auto bit = bit_for(condition);
+      const auto bit = bit_for(*condition.list);
       if (!bit && !weak) return std::nullopt;
       if (bit) (condition.negated ? planned.row.avoid : planned.row.need)[*bit / 64] |= 1ULL << (*bit % 64);
     }
@@ -332,10 +365,7 @@ class Compiler {
     auto& placement = out_.placement[id - 1];
     std::vector<Row> rows{{}};
     for (const auto& condition : rule.conditions) {
-      std::string why;
-      for (const auto& pattern : condition.any)
-        if (why = obstacle(pattern, rule.level); !why.empty()) break;
-      if (!why.empty()) {
+      if (const auto& why = obstacle_of(condition, rule.level); !why.empty()) {
         if (placement.in_kernel) placement.why = why;
         placement.in_kernel = false;
         continue;
@@ -375,7 +405,7 @@ class Compiler {
 
   void emit_all(const std::vector<Planned>& planned, Placement& placement) {
     for (const auto& one : planned) {
-      placement.every_exec = placement.every_exec || selectivity(one.anchors.front().any.front()) == kUnselective;
+      placement.every_exec = placement.every_exec || one.anchors.front().list->selectivity == kUnselective;
       emit(one);
     }
   }
@@ -406,7 +436,6 @@ class Compiler {
   }
 
   void finish() {
-    out_.signals_used = static_cast<std::uint32_t>(bits_.size());
     std::sort(slots_.begin(), slots_.end(), [](const Slot& a, const Slot& b) { return a.key < b.key; });
     for (auto& slot : slots_) {
       slot.atom.cand_first = static_cast<std::uint32_t>(out_.cands.size());
@@ -423,7 +452,9 @@ class Compiler {
   CompiledRules out_;
   std::vector<Slot> slots_;
   std::unordered_map<AtomKey, std::uint32_t, Hash> by_key_;
-  std::map<std::vector<std::uint32_t>, std::uint32_t> bits_;
+  std::map<std::vector<std::uint32_t>, AtomList> lists_;  // by slots; a map's elements stay where they are
+  std::map<std::pair<const void*, bool>, std::vector<Row>> ways_;
+  std::map<std::pair<const void*, Level>, std::string> obstacles_;
 };
 
 }  // namespace

@@ -25,7 +25,7 @@ inline constexpr std::size_t kSignalWords = kSignals / 64;
 inline constexpr std::size_t kAtomBits = 8;
 inline constexpr std::size_t kFields = 16;
 inline constexpr std::size_t kFilterBits = 4096;
-inline constexpr std::size_t kHashBits = 65536;
+inline constexpr std::size_t kHashBits = 262144;
 // Rules that one atom can bring up.
 inline constexpr std::size_t kMaxCands = 128;
 // A row without a class.

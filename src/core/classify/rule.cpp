@@ -127,6 +127,45 @@ std::string describe(const Pattern& pattern) {
   return out;
 }
 
+Patterns::Patterns(std::vector<Pattern> patterns) : shared_(std::make_shared<Shared>()) {
+  shared_->items = std::move(patterns);
+  for (const auto& pattern : shared_->items) note(*shared_, pattern);
+}
+
+void Patterns::note(Shared& shared, const Pattern& pattern) {
+  const bool thread = pattern.field == Field::comm;
+  shared.names_thread = shared.names_thread || thread;
+  shared.only_threads = shared.only_threads && thread;
+  shared.names_image = shared.names_image || is_image(pattern.field);
+  shared.needs_daemon = shared.needs_daemon || pattern.shape == Shape::glob || pattern.field >= Field::exe_path;
+}
+
+Patterns::Shared& Patterns::own() {
+  if (!shared_)
+    shared_ = std::make_shared<Shared>();
+  else if (shared_.use_count() > 1)
+    shared_ = std::make_shared<Shared>(*shared_);
+  return *shared_;
+}
+
+void Patterns::push_back(Pattern pattern) {
+  auto& shared = own();
+  note(shared, pattern);
+  shared.items.push_back(std::move(pattern));
+}
+
+void Patterns::append(const Patterns& others) {
+  if (!shared_) {
+    shared_ = others.shared_;
+    return;
+  }
+  for (const auto& pattern : others) push_back(pattern);
+}
+
+bool Patterns::operator==(const Patterns& other) const {
+  return shared_ == other.shared_ || std::equal(begin(), end(), other.begin(), other.end());
+}
+
 std::string describe(const Condition& condition) {
   constexpr std::size_t kShown = 4;
   std::string out = condition.negated ? "not: " : "";
@@ -138,11 +177,10 @@ std::string describe(const Condition& condition) {
 
 Level level_of(const std::vector<Condition>& conditions) {
   Level level = Level::cgroup;
-  for (const auto& condition : conditions)
-    for (const auto& pattern : condition.any) {
-      if (pattern.field == Field::comm) return Level::thread;
-      if (is_image(pattern.field)) level = Level::image;
-    }
+  for (const auto& condition : conditions) {
+    if (condition.any.names_thread()) return Level::thread;
+    if (condition.any.names_image()) level = Level::image;
+  }
   return level;
 }
 

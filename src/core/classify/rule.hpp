@@ -8,6 +8,8 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -69,8 +71,45 @@ std::string written(const Pattern& pattern);
 // For people: "env SteamAppId", "argv ends with .exe".
 std::string describe(const Pattern& pattern);
 
+// The alternatives of a condition. Copies share what they hold, so that a list which thousands of rules name is kept, and
+// compiled, once.
+class Patterns {
+ public:
+  Patterns() = default;
+  Patterns(std::initializer_list<Pattern> patterns) : Patterns(std::vector<Pattern>(patterns)) {}
+  explicit Patterns(std::vector<Pattern> patterns);
+
+  void push_back(Pattern pattern);
+  void append(const Patterns& others);
+
+  bool empty() const { return size() == 0; }
+  std::size_t size() const { return shared_ ? shared_->items.size() : 0; }
+  const Pattern* begin() const { return shared_ ? shared_->items.data() : nullptr; }
+  const Pattern* end() const { return begin() + size(); }
+  const Pattern& front() const { return *begin(); }
+  const Pattern& operator[](std::size_t at) const { return begin()[at]; }
+  bool operator==(const Patterns& other) const;
+
+  // Equal for copies: what is worked out for one holds for all, as long as one of them lives.
+  const void* identity() const { return shared_.get(); }
+  bool names_thread() const { return shared_ && shared_->names_thread; }
+  bool names_image() const { return shared_ && shared_->names_image; }
+  bool only_threads() const { return shared_ && shared_->only_threads; }
+  // Some pattern that only user space can hold against a process.
+  bool needs_daemon() const { return shared_ && shared_->needs_daemon; }
+
+ private:
+  struct Shared {
+    std::vector<Pattern> items;
+    bool names_thread = false, names_image = false, only_threads = true, needs_daemon = false;
+  };
+  static void note(Shared& shared, const Pattern& pattern);
+  Shared& own();
+  std::shared_ptr<Shared> shared_;  // changed only while it is ours alone
+};
+
 struct Condition {
-  std::vector<Pattern> any;
+  Patterns any;
   bool negated = false;
   bool operator==(const Condition&) const = default;
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "base/text.hpp"
@@ -19,6 +20,7 @@ using classify::Condition;
 using classify::Field;
 using classify::Level;
 using classify::Pattern;
+using classify::Patterns;
 using classify::Rule;
 using classify::RuleSet;
 using classify::Shape;
@@ -26,6 +28,7 @@ using classify::Shape;
 constexpr std::size_t kMaxMarks = 32;
 constexpr std::size_t kMaxKinds = 255;
 constexpr int kMaxListDepth = 4;
+constexpr std::size_t kMaxPatterns = 65536;  // of one condition
 
 struct Key {
   std::string_view name;
@@ -306,7 +309,8 @@ class RulesParser {
     const bool negated = key.starts_with("not_");
     const auto* known = find_key(negated ? key.substr(4) : key);
     if (!known || (negated && !may_negate)) return false;
-    Condition condition{patterns(*known, key, node, reader), negated};
+    // What 'any' joins is remembered in any case, for the whole is known by its parts.
+    Condition condition{patterns(*known, key, node, reader, !may_negate), negated};
     if (!condition.any.empty()) into.push_back(std::move(condition));
     return true;
   }
@@ -330,8 +334,8 @@ class RulesParser {
       std::set<Level> levels;
       for (const auto& part : parts) {
         levels.insert(classify::level_of({part}));
-        all.any.insert(all.any.end(), part.any.begin(), part.any.end());
       }
+      all.any = joined(parts);
       if (levels.size() > 1)
         return reader.mistake(table.source(),
                               "'any' mixes thread, cgroup and program conditions; write a rule for each");
@@ -352,7 +356,20 @@ class RulesParser {
     }
   }
 
-  std::vector<Pattern> patterns(const Key& key, std::string_view written, const toml::node& node, TomlReader& reader) {
+  // One OR of all parts. What many rules join is joined once.
+  Patterns joined(const std::vector<Condition>& parts) {
+    if (parts.size() == 1) return parts.front().any;
+    std::vector<const void*> whole;
+    for (const auto& part : parts) whole.push_back(part.any.identity());
+    if (const auto known = joined_.find(whole); known != joined_.end()) return known->second.second;
+    Patterns out;
+    for (const auto& part : parts) out.append(part.any);
+    // The parts are kept, so that no other list can come to lie where they are.
+    joined_.emplace(std::move(whole), std::pair(parts, out));
+    return out;
+  }
+
+  Patterns patterns(const Key& key, std::string_view written, const toml::node& node, TomlReader& reader, bool remember) {
     std::vector<Pattern> out;
     if (key.name == "uid" || key.name == "appid") {
       for (const auto number : numbers(node, written, reader)) {
@@ -365,10 +382,22 @@ class RulesParser {
           out.push_back({Field::env_value, Shape::exact, name + text, {}});
         out.push_back({Field::arg, Shape::exact, "AppId=" + text, {}});
       }
-      return out;
+      return Patterns(std::move(out));
     }
-    for (const auto& [text, at] : reader.texts(node, written)) add_patterns(key, text, at, out, reader, 0);
-    return out;
+    const auto texts = reader.texts(node, written);
+    std::string whole;  // "" when no list is named: nothing that is worth remembering
+    if (remember || std::any_of(texts.begin(), texts.end(), [](const auto& text) { return text.first.starts_with('@'); })) {
+      whole = key.name;
+      for (const auto& [text, at] : texts) whole += '\n' + text;
+      if (const auto known = expanded_.find(whole); known != expanded_.end()) return known->second;
+    }
+    const auto before = mistakes_.size();
+    for (const auto& [text, at] : texts) add_patterns(key, text, at, out, reader, 0);
+    if (out.size() > kMaxPatterns)
+      reader.mistake(node.source(), "'" + std::string(written) + "' comes to more than " + std::to_string(kMaxPatterns) + " patterns");
+    Patterns result(std::move(out));
+    if (!whole.empty() && mistakes_.size() == before) expanded_.emplace(std::move(whole), result);
+    return result;
   }
 
   // A pattern, or the members of the list it names.
@@ -382,7 +411,10 @@ class RulesParser {
       return reader.mistake(at, "there is no list '" + printable(text) + "'" + TomlReader::suggestion(text, known));
     }
     if (depth > kMaxListDepth) return reader.mistake(at, "the list '" + text + "' contains itself");
-    for (const auto& member : list->second) add_patterns(key, member, at, out, reader, depth + 1);
+    for (const auto& member : list->second) {
+      if (out.size() > kMaxPatterns) return;  // lists of lists of lists: said by the caller
+      add_patterns(key, member, at, out, reader, depth + 1);
+    }
   }
 
   std::vector<std::int64_t> numbers(const toml::node& node, std::string_view key, TomlReader& reader) {
@@ -480,15 +512,12 @@ class RulesParser {
       wrong("kind, inherit, memory and vcpu need a class");
     if (level == Level::thread) {
       const bool named = std::any_of(rule.conditions.begin(), rule.conditions.end(), [](const Condition& condition) {
-        return !condition.negated &&
-               std::all_of(condition.any.begin(), condition.any.end(), [](const Pattern& p) { return p.field == Field::comm; });
+        return !condition.negated && condition.any.only_threads();
       });
       if (!named) wrong("'not_thread' needs a 'thread' beside it");
     }
     const bool daemon_decides = std::any_of(rule.conditions.begin(), rule.conditions.end(), [](const Condition& condition) {
-      return std::any_of(condition.any.begin(), condition.any.end(), [](const Pattern& pattern) {
-        return pattern.shape == Shape::glob || pattern.field >= Field::exe_path;
-      });
+      return condition.any.needs_daemon();
     });
     if (daemon_decides && (rule.mark || rule.under || rule.not_under || rule.previous || (rule.flags & classify::kBoundary)))
       wrong("only the daemon can hold its patterns against a process, and it comes too late for marks, boundaries and 'previous'");
@@ -509,6 +538,8 @@ class RulesParser {
   std::vector<std::string> set_marks_;
   std::vector<std::pair<std::string, Mistake>> asked_;
   std::set<std::string, std::less<>> disabled_;
+  std::unordered_map<std::string, Patterns> expanded_;  // by condition and what is written
+  std::map<std::vector<const void*>, std::pair<std::vector<Condition>, Patterns>> joined_;
 };
 
 }  // namespace

@@ -17,9 +17,10 @@ namespace {
 
 constexpr std::array kPrograms = {"on_newtask", "on_exec", "on_rename", "on_exit", "on_cgroup_mkdir", "on_cgroup_rmdir",
                                   "on_cgroup_attach"};
-constexpr std::array kSharedMaps = {"tasks", "events", "config", "counters", "atoms", "cgroups", "cands", "rules",
-                                  "profiles", "profile_keys"};
+constexpr std::array kSharedMaps = {"tasks", "events", "config", "counters", "atoms_even", "atoms_odd", "cgroups", "cands",
+                                  "rules", "profiles", "profile_keys"};
 constexpr std::uint32_t kHalf = VIGIL_MAX_RULES / 2;
+constexpr std::array kAtomMaps = {"atoms_even", "atoms_odd"};  // by generation
 constexpr std::uint32_t kCandHalf = VIGIL_MAX_CANDS / 2;
 
 }  // namespace
@@ -74,9 +75,12 @@ Result<Classifier> Classifier::load(const ClassifierOptions& options) {
 }
 
 Result<void> Classifier::install_rules(const wire::RuleTables& tables) {
-  if (tables.rules.size() > kHalf || tables.cands.size() > kCandHalf)
-    return fail("too many rules for the kernel tables: " + std::to_string(tables.rules.size()) + ", at most " +
-                std::to_string(kHalf));
+  const auto too_many = [](const char* what, std::size_t have, std::size_t most) {
+    return fail("the rules do not fit the kernel tables: " + std::to_string(have) + " " + what + ", at most " + std::to_string(most));
+  };
+  if (tables.rules.size() > kHalf) return too_many("rows", tables.rules.size(), kHalf);
+  if (tables.cands.size() > kCandHalf) return too_many("places where a rule is tried", tables.cands.size(), kCandHalf);
+  if (tables.atoms.size() > VIGIL_MAX_ATOMS) return too_many("names", tables.atoms.size(), VIGIL_MAX_ATOMS);
   const std::uint32_t next = generation_ + 1;
   const std::uint32_t rule_base = (next & 1) * kHalf, cand_base = (next & 1) * kCandHalf;
 
@@ -112,7 +116,7 @@ Result<void> Classifier::install_rules(const wire::RuleTables& tables) {
     atoms[i] = tables.atoms[i].second;
     atoms[i].cand_first += cand_base;
   }
-  if (auto done = update(events_.map_fd("atoms"), atom_keys, atoms, "rule atoms"); !done) return done;
+  if (auto done = update(events_.map_fd(kAtomMaps[next & 1]), atom_keys, atoms, "rule atoms"); !done) return done;
 
   std::vector<vigil_profile_key> profile_keys;
   std::vector<__u32> profiles;
@@ -152,10 +156,29 @@ void Classifier::set_profile_for_games(std::uint32_t profile) {
 
 namespace {
 
-template <typename Key>
-void forget(int fd, std::uint32_t generation) {
-  std::vector<Key> old;
-  Key key{};
+// In portions: a table of all of them would be the largest thing the daemon ever has.
+void forget_atoms(int fd) {
+  constexpr __u32 kPortion = 1024;
+  std::vector<vigil_atom_key> keys(kPortion);
+  std::vector<vigil_atom> values(kPortion);
+  for (__u32 cursor = 0, first = 1;; first = 0) {
+    __u32 count = kPortion, next = 0;
+    LIBBPF_OPTS(bpf_map_batch_opts, options);
+    const int error =
+        bpf_map_lookup_and_delete_batch(fd, first ? nullptr : &cursor, &next, keys.data(), values.data(), &count, &options);
+    if (error == -ENOENT) return;
+    if (error < 0) break;
+    cursor = next;
+  }
+  // Kernels without batches, and buckets fuller than a portion.
+  vigil_atom_key key{};
+  while (bpf_map_get_next_key(fd, nullptr, &key) == 0)
+    if (bpf_map_delete_elem(fd, &key) < 0) return;
+}
+
+void forget_profile_keys(int fd, std::uint32_t generation) {
+  std::vector<vigil_profile_key> old;
+  vigil_profile_key key{};
   const void* at = nullptr;
   while (bpf_map_get_next_key(fd, at, &key) == 0) {
     if (key.gen == generation) old.push_back(key);
@@ -168,8 +191,8 @@ void forget(int fd, std::uint32_t generation) {
 
 void Classifier::forget_generation(std::uint32_t generation) {
   if (generation == 0) return;
-  forget<vigil_atom_key>(events_.map_fd("atoms"), generation);
-  forget<vigil_profile_key>(events_.map_fd("profile_keys"), generation);
+  forget_atoms(events_.map_fd(kAtomMaps[generation & 1]));
+  forget_profile_keys(events_.map_fd("profile_keys"), generation);
 }
 
 Result<void> Classifier::attach() {

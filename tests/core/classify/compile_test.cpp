@@ -172,9 +172,14 @@ class World {
       rule.mark = rule.under = rule.not_under = rule.previous = 0;
       if (!rule.klass) rule.klass = WorkloadClass::batch;
     }
-    for (auto& condition : rule.conditions)
-      for (auto& pattern : condition.any)
+    for (auto& condition : rule.conditions) {
+      Patterns parsed;
+      for (auto pattern : condition.any) {
         if (pattern.field == Field::env && pattern.text.find('=') != std::string::npos) pattern.field = Field::env_value;
+        parsed.push_back(pattern);
+      }
+      condition.any = parsed;
+    }
     return rule;
   }
 
