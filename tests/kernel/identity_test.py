@@ -35,6 +35,19 @@ def pid_reuse(world):
     raise Skip("needs a pid that nobody takes in the meantime")
 
 
+@suite.case("a program that forks twice to be a service keeps its class, under whoever took it in")
+def daemonised(world):
+    daemon = world.daemon()
+    game = world.start("wine64", "C:\\game.exe", env=WINE)
+    service = world.adopt(game.tell("orphan", world.program("wine-service-host")))
+    matches(daemon.explain(service), klass="gaming", level="ancestry", ppid=lambda ppid: ppid != game.pid)
+    world.actors.remove(game)
+    game.end()
+    matches(daemon.explain(service), klass="gaming", level="ancestry", comm="wine-service-ho")
+    plain = world.start("plain", env=PLAIN)
+    matches(daemon.explain(world.adopt(plain.tell("orphan", world.program("wine-service-host")))), klass="regular", rule=None)
+
+
 @suite.case("executing again re-decides: into a game, out of it, and back")
 def exec_again(world):
     daemon = world.daemon()

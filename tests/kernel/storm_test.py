@@ -2,6 +2,7 @@
 """20,000 execs beside a fork storm: whoever survives has the right class, also when the ring is far too small for the news."""
 
 import os
+import pathlib
 import signal
 import subprocess
 
@@ -138,6 +139,46 @@ def losses(world):
         left = status["classes"]["gaming"]["processes"] - len(games) + 1
         eventually("status forgets the games that ended",
                    lambda: daemon.status()["classes"]["gaming"]["processes"] <= left)
+    finally:
+        world.stop_daemon()
+
+
+EXTRA = """
+[[rule]]
+name = "turn"
+class = "ai"
+program = "never-started-{turn}"
+[[rule]]
+name = "helper"
+class = "{klass}"
+program = "reload-marker"
+"""
+
+
+@suite.case("the rules are reloaded ten times meanwhile: nothing is lost, every survivor has the right class by the rules in force")
+def reloaded(world):
+    folder = world.rules(EXTRA.format(turn=0, klass="ai"), "turns")
+    built_in = pathlib.Path(__file__).parents[2] / "tools" / "rules.d"
+    daemon = world.start_daemon("--rules", built_in, "--rules", folder)
+    try:
+        marker = world.start("reload-marker")
+        both = storms(world)
+        for turn in range(1, 11):
+            # Ten lines of a kind are as many as the log lets through.
+            (folder / "turns.toml").write_text(EXTRA.format(turn=turn, klass=("ai", "vm")[turn % 2]))
+            said = len(daemon.log)
+            if turn < 10:
+                daemon.process.send_signal(signal.SIGHUP)
+                daemon.wait_log("reloaded in", said)
+            klass = ("ai", "vm")[turn % 2]
+            if turn == 10:
+                eventually("the changed file is taken up", lambda klass=klass: daemon.explain(marker.pid)["class"] == klass)
+            matches(daemon.explain(marker.pid), klass=klass, rule="turns:helper")
+        executed, forked = both[0].survivors(), both[1].survivors()
+        look_at(daemon, executed, forked)
+        check(daemon.status()["lost"] == 0 or daemon.status()["resyncs"] > 0, f"lost for good: {daemon.status()['events']}")
+        for one in both:
+            one.end()
     finally:
         world.stop_daemon()
 
