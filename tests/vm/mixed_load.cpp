@@ -6,7 +6,8 @@
 //
 // two CPU hogs a CPU at nice 0, 5 and 19, one hog pinned to each CPU, a fork storm (fork+exit and fork+exec), pipe pairs,
 // sleepers; meanwhile affinities, nice values and policies change, tasks move between cgroups whose weights change, CPUs go
-// off and on. Prints what was done and `longest_gap_ms`: the longest time a hog that wanted to run did not.
+// off and on. Prints what was done and `longest_gap_ms`: the longest time in which a hog got nothing done. In an emulated machine
+// that is more than it waited: its CPU stands still while others are emulated, and the clock goes on.
 // Exit 0 when all of it worked; the seed is printed.
 #include <fcntl.h>
 #include <sched.h>
