@@ -94,6 +94,10 @@ enum {
 #define barrier_var(var) asm volatile("" : "+r"(var))
 #endif
 
+struct bpf_spin_lock {
+	__u32 val;
+};
+
 /* include/linux/sched.h */
 #define PF_EXITING   0x00000004
 #define PF_WQ_WORKER 0x00000020
@@ -150,6 +154,14 @@ struct cgroup {
 	int level;
 	struct kernfs_node *kn;
 	struct cgroup_root *root;
+};
+
+/* CONFIG_CGROUP_SCHED; weight and idle with CONFIG_FAIR_GROUP_SCHED */
+struct task_group {
+	struct cgroup_subsys_state css;
+	int idle;
+	unsigned long shares; /* 1024 × 1024 is cpu.weight 100 */
+	struct task_group *parent;
 };
 
 struct css_set {
@@ -217,6 +229,7 @@ struct task_struct {
 	char comm[16];
 	struct signal_struct *signal;
 	struct css_set *cgroups;
+	struct task_group *sched_task_group;
 };
 
 struct seq_file;

@@ -2,7 +2,8 @@
 /*
  * Vigil's scheduler: earliest virtual deadline first, per last-level cache.
  *
- * Clock. A task's share is its nice value's weight times its class's; its vtime grows by 1/share for each nanosecond it
+ * Clock. A task's share is its nice value's weight times its class's, or, in a cgroup with a cpu.weight, its part of what that is
+ * due (sched_group); its vtime grows by 1/share for each nanosecond it
  * runs. Each LLC has a clock: the mean vtime of everything runnable there, weighted by share. It is kept, not computed:
  * service moves it by 1/load (load: the sum of the shares), coming and going by the distance of who comes or goes.
  *
@@ -28,18 +29,19 @@
  * there before it looks elsewhere. With no idle CPU at all, who is prompt or urgent takes the place of something less urgent,
  * unless somebody in the queue has been due for long; otherwise it is queued. A CPU that needs work takes the earliest of:
  * its LLC's queue, its own queue (tasks that may run nowhere else), the task it was running. If there is nothing it takes
- * from other LLCs, and now and then it does so to even out load. Who runs outside its set leaves at a tick when a CPU of the
+ * from other LLCs, and now and then it does so to even out load and service. Who runs outside its set leaves at a tick when a CPU of the
  * set is idle, and so moves when an exec or a rule gave it another class.
  *
  * Behaviour. Tasks of unknown purpose are prompt when they sleep after short bursts and background when they keep
  * running; see policy/burst.h.
  *
- * Files: sched_maps (state), sched_account (who had what), sched_sets (sets of CPUs), sched_place (where), sched_preempt (who
+ * Files: sched_maps (state), sched_account (who had what), sched_group (cpu.weight), sched_sets (sets of CPUs), sched_place (where), sched_preempt (who
  * makes way), policy/ (arithmetic).
  */
 #include "sched_maps.bpf.h"
 #include "sched_account.bpf.h"
 #include "sched_place.bpf.h"
+#include "policy/balance.h"
 
 char _license[] SEC("license") = "GPL";
 
@@ -84,9 +86,10 @@ void BPF_STRUCT_OPS(vigil_runnable, struct task_struct *p, u64 enq_flags)
 	if (!llc)
 		return;
 	t = &task->sched;
+	group_enter(t);
 	refresh(p, task, tun);
 	if (t->llc != cpu->llc)
-		move_llc(t, llc, cpu->llc);
+		move_llc(t, llc, cpu->llc, 0);
 	klass = t->klass;
 	if (klass >= VIGIL_CLASS_COUNT)
 		return;
@@ -117,6 +120,7 @@ void BPF_STRUCT_OPS(vigil_quiescent, struct task_struct *p, u64 deq_flags)
 	if (!task || !tun)
 		return;
 	t = &task->sched;
+	group_leave(t);
 	llc = llc_of(t->llc);
 	if (llc)
 		leave(llc, t);
@@ -242,11 +246,34 @@ void BPF_STRUCT_OPS(vigil_enqueue, struct task_struct *p, u64 enq_flags)
 	count(queued);
 }
 
-/* Evens out load between LLCs: takes the other's earliest if that leaves both more equal. */
+/* The share of the first in a queue; 0: there is nobody. */
+static __always_inline u32 head_share(u64 dsq_id)
+{
+	struct bpf_iter_scx_dsq it;
+	struct vigil_task *task;
+	struct task_struct *p;
+	u32 share = 0;
+
+	if (!bpf_iter_scx_dsq_new(&it, dsq_id, 0)) {
+		p = bpf_iter_scx_dsq_next(&it);
+		if (p) {
+			task = task_of(p);
+			share = task && task->sched.share ? task->sched.share : 1;
+		}
+	}
+	bpf_iter_scx_dsq_destroy(&it);
+	return share;
+}
+
+/*
+ * Evens out service between LLCs: takes the other's earliest if loads are more equal then, or if ours had clearly more for its
+ * shares (policy/balance.h). It brings the difference along as service it is due.
+ */
 static __always_inline bool balance(struct llc *llc, struct cpu *cpu, u64 now, struct vigil_sched_tunables *tun)
 {
 	struct llc *peer;
-	u32 other;
+	u32 other, share;
+	u64 ahead;
 
 	if (!tun->balance_us || vigil_before(now, llc->balance_at))
 		return false;
@@ -258,9 +285,24 @@ static __always_inline bool balance(struct llc *llc, struct cpu *cpu, u64 now, s
 	if (other == cpu->llc)
 		return false;
 	peer = llc_of(other);
-	if (!peer || !vigil_move_evens(llc->load, llc->cpus, peer->load, peer->cpus, VIGIL_SHARE_ONE))
+	if (!peer)
 		return false;
-	return dsq_take(other);
+	share = head_share(other);
+	/* Nobody waits there: nobody there has had too little. */
+	if (!share) {
+		peer->turn = vigil_later(peer->turn, llc->turn);
+		return false;
+	}
+	ahead = vigil_turn_ahead(llc->turn, peer->turn);
+	if (ahead == VIGIL_TURN_MOST)
+		peer->turn = llc->turn - VIGIL_TURN_MOST;
+	if (!vigil_move_evens(llc->load, llc->cpus, peer->load, peer->cpus, share) &&
+	    !vigil_turn_calls(ahead, llc->load, llc->cpus, peer->load, peer->cpus))
+		return false;
+	if (!dsq_take(other))
+		return false;
+	cpu->pulled = ahead;
+	return true;
 }
 
 static __always_inline bool steal(u32 own)
@@ -305,6 +347,10 @@ void BPF_STRUCT_OPS(vigil_dispatch, s32 here, struct task_struct *prev)
 			key_prev = due_of(&task->sched, llc, now, tun);
 		}
 	}
+	if (nr_llcs > 1 && !leaves && balance(llc, cpu, now, tun)) {
+		count(balanced);
+		return;
+	}
 	own = scx_bpf_dsq_nr_queued(CPU_DSQ + here) > 0;
 	strict = strict_queue(here);
 	if (runs_on || own || strict) {
@@ -323,10 +369,6 @@ void BPF_STRUCT_OPS(vigil_dispatch, s32 here, struct task_struct *prev)
 			if (dsq_take(CPU_DSQ + here))
 				return;
 		}
-	}
-	if (nr_llcs > 1 && !leaves && balance(llc, cpu, now, tun)) {
-		count(balanced);
-		return;
 	}
 	if (dsq_take(cpu->llc))
 		return;
@@ -371,11 +413,12 @@ void BPF_STRUCT_OPS(vigil_running, struct task_struct *p)
 			s->profile_outside++;
 	}
 	if (t->llc != cpu->llc) {
-		move_llc(t, llc, cpu->llc);
+		move_llc(t, llc, cpu->llc, cpu->pulled);
 		s->moved_llc++;
 	} else if (t->cpu != here) {
 		s->moved_cpu++;
 	}
+	cpu->pulled = 0;
 	t->cpu = here;
 	t->since = now;
 	cpu->since = now;
@@ -468,6 +511,8 @@ s32 BPF_STRUCT_OPS_SLEEPABLE(vigil_init_task, struct task_struct *p, struct scx_
 	if (!task)
 		return 0;
 	take_weight(p, task);
+	task->sched.group = bpf_core_field_exists(args->cgroup) ? group_number(args->cgroup->kn->id) : 0;
+	task->sched.group_counted = 0;
 	return 0;
 }
 
@@ -481,6 +526,7 @@ void BPF_STRUCT_OPS(vigil_enable, struct task_struct *p)
 	take_weight(p, task);
 	task->sched.flags &= ~VIGIL_ST_PLACED;
 	task->sched.counted = 0;
+	task->sched.group_counted = 0;
 	task->sched.deadline = 0;
 	task->sched.woken_at = 0;
 }
@@ -657,6 +703,12 @@ struct sched_ext_ops vigil_ops = {
 	.enable = (void *)vigil_enable,
 	.cpu_online = (void *)vigil_cpu_online,
 	.cpu_offline = (void *)vigil_cpu_offline,
+	.cgroup_init = (void *)vigil_cgroup_init,
+	.cgroup_exit = (void *)vigil_cgroup_exit,
+	.cgroup_move = (void *)vigil_cgroup_move,
+	.cgroup_set_weight = (void *)vigil_cgroup_set_weight,
+	.cgroup_set_idle = (void *)vigil_cgroup_set_idle,
+	.cgroup_set_bandwidth = (void *)vigil_cgroup_set_bandwidth,
 	.init = (void *)vigil_init,
 	.exit = (void *)vigil_exit,
 	.flags = SCX_OPS_ENQ_LAST, /* so that the last one can leave */

@@ -7,6 +7,7 @@
 
 #include "sched_maps.bpf.h"
 #include "sampling.bpf.h"
+#include "sched_group.bpf.h"
 #include "sched_memory.bpf.h"
 
 #define MOST_LEAD_NS 100000000U
@@ -20,6 +21,8 @@ static __always_inline void apply_profile(struct vigil_sched_task *t, const stru
 	if (t->lead > MOST_LEAD_NS)
 		t->lead = MOST_LEAD_NS;
 	t->share = (u64)t->share * profile->share >> 10;
+	if (!t->share)
+		t->share = 1;
 	t->profile = profile->flags & (VIGIL_PROFILE_CPUS | VIGIL_PROFILE_STRICT);
 	t->set = profile->cpu_set;
 	t->smt = profile->smt;
@@ -32,12 +35,13 @@ static __always_inline void refresh(struct task_struct *p, struct vigil_task *ta
 	struct vigil_profile *profile = profile_of(&task->v);
 	u32 klass = task->v.klass;
 	struct vigil_sched_class *class;
+	bool idle_group = false;
 
 	if (klass >= VIGIL_CLASS_COUNT)
 		klass = VIGIL_CLASS_REGULAR;
 	class = &tun->classes[klass];
 	t->klass = klass;
-	t->share = vigil_share(t->weight, class->share);
+	t->share = !plain && t->group ? group_share(p, t, class->share, &idle_group) : vigil_share(t->weight, class->share);
 	t->request = class->request_us * 1000;
 	t->lead = class->lead_us * 1000;
 	t->profile = t->smt = 0;
@@ -51,6 +55,10 @@ static __always_inline void refresh(struct task_struct *p, struct vigil_task *ta
 			t->urgency = RUNS_BACKGROUND;
 		else if (t->behaviour == VIGIL_BEHAVES_SHORT && t->urgency == RUNS_NORMAL)
 			t->urgency = RUNS_BRISK;
+	}
+	if (idle_group) {
+		t->urgency = RUNS_BACKGROUND;
+		t->lead = 0;
 	}
 }
 
@@ -80,16 +88,19 @@ static __always_inline void renew(struct task_struct *p, struct vigil_task *task
 				  struct vigil_sched_tunables *tun)
 {
 	struct vigil_sched_task *t = &task->sched;
-	u64 most;
+	u64 clock = llc->clock, load = llc->load, bound, most;
 
 	refresh(p, task, tun);
-	most = llc->clock + vigil_bound(wait_ns(tun), vigil_spread(llc->load, llc->cpus));
+	bound = vigil_bound(wait_ns(tun), vigil_spread(load, llc->cpus));
+	most = clock + bound;
+	if (vigil_before(t->vtime, clock - bound / 8) && load > t->counted)
+		t->share = vigil_share_of_a_cpu(t->share, load - t->counted, llc->cpus, t->request, clock - t->vtime);
 	if (t->counted && (t->share != t->counted || vigil_before(most, t->vtime))) {
 		leave(llc, t);
 		t->vtime = vigil_earlier(t->vtime, most);
 		join(llc, t);
 	}
-	t->deadline = vigil_deadline(t->vtime, t->request, t->share);
+	t->deadline = vigil_deadline(t->vtime, vigil_request(t->request, t->share, bound), t->share);
 	if (!t->deadline)
 		t->deadline = 1;
 }
@@ -109,7 +120,7 @@ static __always_inline bool request_served(struct vigil_sched_task *t)
 static __always_inline void charge(struct vigil_task *task, struct llc *llc, u64 now)
 {
 	struct vigil_sched_task *t = &task->sched;
-	u64 ran = now - t->since;
+	u64 ran = now - t->since, step;
 	struct vigil_sched_stats *s;
 
 	if ((s64)ran < 1000) /* the same switch again */
@@ -117,15 +128,21 @@ static __always_inline void charge(struct vigil_task *task, struct llc *llc, u64
 	t->since = now;
 	t->vtime += vigil_virtual(ran, t->share);
 	t->burst += ran;
-	__sync_fetch_and_add(&llc->clock, vigil_clock_step(ran, llc->load));
+	step = vigil_clock_step(ran, llc->load);
+	__sync_fetch_and_add(&llc->clock, step);
+	if (nr_llcs > 1)
+		__sync_fetch_and_add(&llc->turn, step);
 	s = stats();
 	if (s && t->klass < VIGIL_CLASS_COUNT)
 		s->class_ns[t->klass] += ran;
 	sampling_ran(&task->v, ran, now, VIGIL_ACCOUNTS_SCHEDULER);
 }
 
-/* p's place on the clock of another LLC is what it was on that of its own. */
-static __always_inline void move_llc(struct vigil_sched_task *t, struct llc *to, u32 id)
+/*
+ * p's place on the clock of another LLC is what it was on that of its own; `behind`: less so much service, which those there
+ * had more.
+ */
+static __always_inline void move_llc(struct vigil_sched_task *t, struct llc *to, u32 id, u64 behind)
 {
 	struct llc *from = llc_of(t->llc);
 	bool counted = t->counted;
@@ -133,7 +150,7 @@ static __always_inline void move_llc(struct vigil_sched_task *t, struct llc *to,
 
 	if (!from)
 		return;
-	shift = to->clock - from->clock;
+	shift = to->clock - from->clock - behind;
 	leave(from, t);
 	t->vtime += shift;
 	if (t->deadline)

@@ -35,6 +35,7 @@ struct cpu {
 	u8 online;
 	u16 next_peer; /* which LLC to compare with next */
 	u16 node_set;  /* enum vigil_cpu_set of the memory node it belongs to */
+	u32 pulled;    /* by how much less those of the LLC had from which the next to run was taken, see balance() */
 	/* for a mask made of others, by what runs on this CPU with interrupts off */
 	struct bpf_cpumask __kptr *scratch;
 	struct bpf_cpumask __kptr *narrow;
@@ -45,6 +46,7 @@ struct llc {
 	u64 clock;	/* virtual time, see policy/deadline.h */
 	u64 load;	/* sum of the shares of all that are runnable here */
 	u64 balance_at; /* when to compare with another LLC again */
+	u64 turn;	/* service given by share, beside other LLCs: see balance() */
 	u32 cpus;	/* online */
 	u32 id;
 	struct bpf_cpumask __kptr *mask; /* all its CPUs */
@@ -112,6 +114,7 @@ const volatile u32 nr_llcs = 1;
 const volatile u32 nr_cpus = 1;
 const volatile bool smt;
 const volatile bool several_nodes;
+const volatile bool plain; /* the rung below the full policy: no groups, nobody promoted */
 
 u32 nr_online;
 

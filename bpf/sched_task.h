@@ -27,6 +27,10 @@ struct vigil_sched_task {
 	__u32 lead;	/* ns */
 	__u16 llc;
 	__u16 cpu;	/* where it ran last */
+	__u16 group;	/* its task group (sched_group.bpf.h); 0 the root */
+	__u8 pad1;
+	__u8 pad;
+	__u32 group_counted; /* what it adds to its group's load now */
 	__u8 urgency;
 	__u8 behaviour; /* enum vigil_behaviour */
 	__u8 klass;	/* the class share and urgency were made of */

@@ -28,6 +28,12 @@ struct scx_exit_info {
 
 struct scx_init_task_args {
 	bool fork;
+	struct cgroup *cgroup; /* CONFIG_EXT_GROUP_SCHED */
+};
+
+struct scx_cgroup_init_args {
+	u32 weight;
+	u64 bw_quota_us; /* 6.17 */
 };
 
 /* 6.19 */
@@ -59,6 +65,13 @@ struct sched_ext_ops {
 	void (*enable)(struct task_struct *p);
 	void (*cpu_online)(s32 cpu);
 	void (*cpu_offline)(s32 cpu);
+	/* Only with CONFIG_EXT_GROUP_SCHED; the loader takes out what the running kernel has not. */
+	s32 (*cgroup_init)(struct cgroup *cgrp, struct scx_cgroup_init_args *args);
+	void (*cgroup_exit)(struct cgroup *cgrp);
+	void (*cgroup_move)(struct task_struct *p, struct cgroup *from, struct cgroup *to);
+	void (*cgroup_set_weight)(struct cgroup *cgrp, u32 weight);
+	void (*cgroup_set_idle)(struct cgroup *cgrp, bool idle); /* 7.x */
+	void (*cgroup_set_bandwidth)(struct cgroup *cgrp, u64 period_us, u64 quota_us, u64 burst_us); /* 6.17 */
 	s32 (*init)(void);
 	void (*exit)(struct scx_exit_info *info);
 	u64 flags;

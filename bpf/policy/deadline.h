@@ -91,12 +91,39 @@ VIGIL_POLICY __u64 vigil_deadline(__u64 vtime, __u64 request, __u32 share)
 }
 
 /*
- * Would moving a task with this share from a domain with load `theirs` on `their_cpus` to one with `ours` on
- * `our_cpus` leave the two more equal than before?
+ * Service to ask for at a time: no more than what is due to this share within `bound` on the clock. The least ask for little and
+ * often rather than for the usual much too late.
  */
-VIGIL_POLICY int vigil_move_evens(__u64 ours, __u32 our_cpus, __u64 theirs, __u32 their_cpus, __u32 share)
+#define VIGIL_REQUEST_LEAST 500000
+
+VIGIL_POLICY __u64 vigil_request(__u64 request, __u32 share, __u64 bound)
 {
-	return (ours + share) * their_cpus < (theirs - share) * our_cpus && share < theirs;
+	__u64 due = bound * share / VIGIL_SHARE_ONE;
+
+	if (due < VIGIL_REQUEST_LEAST)
+		due = VIGIL_REQUEST_LEAST;
+	return request < due ? request : due;
+}
+
+/*
+ * A task that runs all the time and still falls behind the clock is due more than one CPU, which nobody can give it. Its share
+ * is cut to what a CPU of `cpus` is worth beside the `others`, so that the clock does not run away from the rest (all of
+ * them would be equally far ahead, and their own shares would stop to count). Never so far that its next request would
+ * bring it past the clock, on which it is `behind`.
+ */
+VIGIL_POLICY __u32 vigil_share_of_a_cpu(__u32 share, __u64 others, __u32 cpus, __u64 request, __u64 behind)
+{
+	__u64 most, least;
+
+	if (cpus < 2 || !behind)
+		return share;
+	most = others / (cpus - 1);
+	least = request * VIGIL_SHARE_ONE / behind;
+	if (most < least)
+		most = least;
+	if (!most)
+		most = 1;
+	return share < most ? share : (__u32)most;
 }
 
 #endif

@@ -101,6 +101,7 @@ std::vector<std::string> Daemon::degraded() const {
   auto out = machine_ ? machine_->degraded()
                       : std::vector<std::string>{"The machine's shape could not be read: all CPUs are taken for one cache."};
   if (connector_) out.push_back(why_connector_);
+  tell_shortcomings(out);
   return out;
 }
 

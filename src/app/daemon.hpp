@@ -79,6 +79,7 @@ class Daemon {
   void on_scheduler_exit();
   void on_scheduler_lost(const std::string& sentence, const std::string& message);
   void serve_scx_stats();
+  void tell_shortcomings(std::vector<std::string>& out) const;  // of what runs now
   void on_foreign_scheduler_change();
   Result<Scheduler> load_scheduler(const SchedTopology& topology, bool replaces);
   SchedTopology sched_topology() const;

@@ -86,6 +86,19 @@ void Daemon::try_attach(const char* occasion) {
   if (counters_) counters_->set_scheduling(true);
 }
 
+void Daemon::tell_shortcomings(std::vector<std::string>& out) const {
+  if (!scheduler_ || !scheduler_->is_attached()) return;
+  const auto stats = scheduler_->read_stats();
+  if (stats.groups_limited)
+    out.push_back("cpu.max is set on " + std::to_string(stats.groups_limited) + (stats.groups_limited == 1 ? " cgroup" : " cgroups") +
+                  " and is not enforced: cpu.weight and nice values decide who gets how much, and nobody is held below what is "
+                  "free; where a hard limit matters, run `scx_vigil --mode observe`.");
+  if (stats.groups_full)
+    out.push_back(std::to_string(stats.groups_full) +
+                  " cgroups came after 4095 others had been counted, so their cpu.weight is not looked at: their tasks compete by "
+                  "their own nice values.");
+}
+
 // A convenience for other people's tools: without it everything else goes on.
 void Daemon::serve_scx_stats() {
   auto server = edge::ScxStatsServer::create(*loop_, edge::kScxStatsPath, [this] { return metrics(); });

@@ -200,13 +200,22 @@ TEST_CASE("clock: it stays the weighted mean of all vtimes, whoever comes, runs 
   CHECK(vigil_clock_shift(clock + kMs, clock, 5, 0) == 0);
 }
 
-TEST_CASE("balance: a task is taken only if both are more equal afterwards") {
-  constexpr std::uint64_t one = VIGIL_SHARE_ONE;
-  CHECK(vigil_move_evens(2 * one, 4, 6 * one, 4, VIGIL_SHARE_ONE));
-  CHECK(!vigil_move_evens(3 * one, 4, 4 * one, 4, VIGIL_SHARE_ONE));
-  CHECK(!vigil_move_evens(4 * one, 4, 3 * one, 4, VIGIL_SHARE_ONE));
-  CHECK(!vigil_move_evens(4 * one, 2, 8 * one, 4, VIGIL_SHARE_ONE));
-  CHECK(!vigil_move_evens(0, 4, one / 2, 4, VIGIL_SHARE_ONE));  // more than all there is
+TEST_CASE("request: the least ask for what they are due within the bound, nobody for less than half a millisecond") {
+  CHECK(vigil_request(3 * kMs, nice(0), 200 * kMs) == 3 * kMs);
+  CHECK(vigil_request(3 * kMs, nice(19), 400 * kMs) == 3 * kMs);
+  CHECK(vigil_request(3 * kMs, nice(19), 100 * kMs) < 3 * kMs / 2);
+  CHECK(vigil_request(3 * kMs, 1, 100 * kMs) == kMs / 2);
+}
+
+TEST_CASE("a CPU's share: who is due more than one gets what one is worth, but is not thrown past the clock") {
+  constexpr std::uint32_t one = VIGIL_SHARE_ONE;
+  // 10 beside 6 on four CPUs: it runs all the time with 2, and the others have the other three.
+  CHECK(vigil_share_of_a_cpu(10 * one, 6 * one, 4, 3 * kMs, 50 * kMs) == 2 * one);
+  CHECK(vigil_share_of_a_cpu(one, 6 * one, 4, 3 * kMs, 50 * kMs) == one);
+  CHECK(vigil_share_of_a_cpu(10 * one, 6 * one, 1, 3 * kMs, 50 * kMs) == 10 * one);
+  // beside almost nobody
+  CHECK(vigil_share_of_a_cpu(10 * one, 1, 4, 3 * kMs, 30 * kMs) == one / 10);
+  CHECK(vigil_share_of_a_cpu(10 * one, 0, 4, 3 * kMs, 30 * kMs) == one / 10);
 }
 
 TEST_CASE("burst: it takes several sleeps to be believed, in either direction") {

@@ -28,7 +28,8 @@ class Suite:
     shape: object = "4"
     memory: str = ""
     programs: tuple = ()            # names in the build folder, or paths below it
-    files: dict = dataclasses.field(default_factory=dict)   # guest path → path below the repository, or bytes
+    files: dict = dataclasses.field(default_factory=dict)   # guest path → path below the repository (BUILD/… below the
+                                                            # build folder), or bytes
     modules: tuple = ()
     modules_at_hand: tuple = ()
     environment: dict = dataclasses.field(default_factory=dict)
@@ -106,6 +107,12 @@ def run(chosen, build, only_kernels=None):
     return tally
 
 
+def _source(source, build):
+    if isinstance(source, bytes):
+        return source
+    return build / source.removeprefix("BUILD/") if source.startswith("BUILD/") else ROOT / source
+
+
 def _run_one(suite, kernel, label, build):
     tally, pending = Tally(), [""]
 
@@ -127,8 +134,7 @@ def _run_one(suite, kernel, label, build):
                   modules_at_hand=list(suite.modules_at_hand), qemu_args=list(suite.qemu_args), udevd=suite.udevd,
                   icount=suite.icount, environment={"KERNEL": kernel, **suite.environment},
                   files={"/vigil/lib": HERE / "lib",
-                         **{path: source if isinstance(source, bytes) else ROOT / source
-                            for path, source in suite.files.items()}})
+                         **{path: _source(source, build) for path, source in suite.files.items()}})
     result = guest.run(suite.script, time_limit=suite.time_limit, on_output=take)
     if result.died and "died twice" in result.output:
         take(result.output)

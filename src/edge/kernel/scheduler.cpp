@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "abi.h"
+#include "base/handle.hpp"
 #include "edge/kernel/scx_probe.hpp"
 
 extern "C" {
@@ -54,8 +55,8 @@ Result<void> set_constant(const BpfObject& object, const char* name, const void*
   return fail(std::string("the scheduler's BPF object has no constant '") + name + "' of the expected size");
 }
 
-// Fields of the operations table, before it is loaded: laid out as the object's own BTF says.
-Result<void> set_ops_field(const BpfObject& object, const char* name, const void* value, std::size_t size) {
+// A field of the operations table, before it is loaded: laid out as the object's own BTF says.
+Result<std::byte*> ops_field(const BpfObject& object, const char* name, std::size_t size) {
   const btf* types = bpf_object__btf(object.get());
   const int id = btf__find_by_name_kind(types, "sched_ext_ops", BTF_KIND_STRUCT);
   std::size_t bytes = 0;
@@ -66,11 +67,55 @@ Result<void> set_ops_field(const BpfObject& object, const char* name, const void
       if (std::strcmp(btf__name_by_offset(types, btf_members(type)[i].name_off), name) != 0) continue;
       const std::size_t offset = btf_member_bit_offset(type, i) / 8;
       if (offset + size > bytes) break;
-      std::memcpy(data + offset, value, size);
-      return {};
+      return data + offset;
     }
   }
   return fail(std::string("the scheduler's operations have no field '") + name + "'");
+}
+
+Result<void> set_ops_field(const BpfObject& object, const char* name, const void* value, std::size_t size) {
+  auto field = ops_field(object, name, size);
+  if (!field) return fail(std::move(field).error());
+  std::memcpy(*field, value, size);
+  return {};
+}
+
+Result<void> add_ops_flag(const BpfObject& object, std::uint64_t flag) {
+  std::uint64_t flags = 0;
+  auto field = ops_field(object, "flags", sizeof(flags));
+  if (!field) return fail(std::move(field).error());
+  std::memcpy(&flags, *field, sizeof(flags));
+  flags |= flag;
+  std::memcpy(*field, &flags, sizeof(flags));
+  return {};
+}
+
+// Operations that the running kernel's sched_ext_ops has not are taken out: it was built without them, or is older.
+Result<void> drop_missing_ops(const BpfObject& object) {
+  const Handle<btf, btf__free> kernel(btf__load_vmlinux_btf());
+  if (!kernel) return fail_system("read the kernel's type information");
+  const btf* types = bpf_object__btf(object.get());
+  const int id = btf__find_by_name_kind(types, "sched_ext_ops", BTF_KIND_STRUCT);
+  std::size_t bytes = 0;
+  auto* data = static_cast<std::byte*>(bpf_map__initial_value(object.map(kOps), &bytes));
+  if (id <= 0 || !data) return fail("the scheduler's BPF object has no operations");
+  const btf_type* type = btf__type_by_id(types, static_cast<std::uint32_t>(id));
+  bpf_program* program = nullptr;
+  for (std::uint32_t i = 0; i < btf_vlen(type); i++) {
+    const char* name = btf__name_by_offset(types, btf_members(type)[i].name_off);
+    const std::size_t offset = btf_member_bit_offset(type, i) / 8;
+    if (offset + sizeof(program) > bytes || !btf_is_ptr(btf__type_by_id(types, btf_members(type)[i].type))) continue;
+    if (btf_has_member(kernel.get(), "sched_ext_ops", name)) continue;
+    std::memcpy(&program, data + offset, sizeof(program));
+    if (program) bpf_program__set_autoload(program, false);
+    std::memset(data + offset, 0, sizeof(program));
+  }
+  // Until groups' bandwidth came (6.17), the kernel warned of every weight unless this was set.
+  const auto weight = btf_enumerator(kernel.get(), "scx_ops_flags", "SCX_OPS_HAS_CGROUP_WEIGHT");
+  if (weight && btf_has_member(kernel.get(), "sched_ext_ops", "cgroup_set_weight") &&
+      !btf_has_member(kernel.get(), "sched_ext_ops", "cgroup_set_bandwidth"))
+    return add_ops_flag(object, *weight);
+  return {};
 }
 
 Result<void> resize(const BpfObject& object, const char* map, std::uint32_t entries) {
@@ -242,6 +287,7 @@ Result<Scheduler> Scheduler::load(const SchedOptions& options) {
   // A CPU that came or went since we looked at the topology makes the attachment fail, instead of us being wrong.
   if (auto error = step(set_ops_field(out.object_, "hotplug_seq", &support.hotplug_seq, sizeof(support.hotplug_seq))))
     return fail(std::move(*error));
+  if (auto error = step(drop_missing_ops(out.object_))) return fail(std::move(*error));
   for (const char* map : {"sched_cpus", "sched_topology", "sched_stats"})
     if (auto error = step(resize(out.object_, map, cpus))) return fail(std::move(*error));
   if (auto error = step(resize(out.object_, "sched_llcs", llcs))) return fail(std::move(*error));
@@ -365,6 +411,7 @@ void Scheduler::set_memory_hint(const ProcKey& process, std::optional<std::uint3
 
 SchedStats Scheduler::read_stats() const {
   SchedStats out = carried_;
+  out.groups_limited = 0;  // how many there are, not how often
   if (!stats_) return out;
   for (std::uint32_t cpu = 0; cpu < cpus_; cpu++) {
     const auto& from = stats_.as<const vigil_sched_stats>()[cpu];
@@ -388,6 +435,8 @@ SchedStats Scheduler::read_stats() const {
     out.profile_inside += from.profile_inside;
     out.profile_outside += from.profile_outside;
     out.strict_waits += from.strict_waits;
+    out.groups_full += from.groups_full;
+    out.groups_limited += from.groups_limited;
     for (std::size_t k = 0; k < kWorkloadClassCount; k++) {
       out.class_runs[k] += from.class_runs[k];
       out.class_ns[k] += from.class_ns[k];
