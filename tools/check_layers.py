@@ -25,6 +25,7 @@ HEADER_GROUPS = {
     "libelf": ["libelf.h", "gelf.h"],
     "libudev": ["libudev.h"],
     "libnl": ["netlink/*"],
+    "libsystemd": ["systemd/*"],
     "json": ["nlohmann/*"],
     "toml": ["toml++/*"],
     "CLI11": ["CLI/*"],

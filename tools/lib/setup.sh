@@ -21,9 +21,9 @@ packages_for() { # packages_for DISTRIBUTION PURPOSE
     debian-build | ubuntu-build)
       echo gcc g++ libc6-dev clang-19 meson ninja-build pkg-config python3 libbpf-dev libelf-dev zlib1g-dev libuv1-dev \
         libudev-dev libnl-3-dev libnl-genl-3-dev libspdlog-dev doctest-dev nlohmann-json3-dev libcli11-dev \
-        libtomlplusplus-dev libexpected-dev ;;
+        libtomlplusplus-dev libexpected-dev libsystemd-dev ;;
     debian-test | ubuntu-test)
-      echo python3 qemu-system-x86 busybox-static kmod udev xz-utils ;;
+      echo python3 qemu-system-x86 busybox-static kmod udev xz-utils dbus strace ;;
     debian-lint | ubuntu-lint) echo python3 git clang-format-19 clang-tidy-19 ;;
     debian-kernel-build | ubuntu-kernel-build)
       echo python3 gcc make bc bison flex libelf-dev libssl-dev dwarves xz-utils kmod dpkg-dev ;;
@@ -31,13 +31,13 @@ packages_for() { # packages_for DISTRIBUTION PURPOSE
       echo gcc gcc-c++ glibc-devel clang meson ninja-build pkgconf-pkg-config python3 libbpf-devel libbpf-static \
         elfutils-libelf-devel zlib-devel libuv-devel systemd-devel libnl3-devel spdlog-devel doctest-devel json-devel \
         cli11-devel tomlplusplus-devel expected-devel ;;
-    fedora-test) echo python3 qemu-system-x86-core busybox kmod systemd-udev xz ;;
+    fedora-test) echo python3 qemu-system-x86-core busybox kmod systemd-udev xz dbus-daemon strace ;;
     fedora-lint) echo python3 git clang-tools-extra ;;
     fedora-kernel-build) echo python3 gcc make bc bison flex elfutils-libelf-devel openssl-devel dwarves xz kmod dpkg ;;
     arch-build)
       echo gcc clang meson ninja pkgconf python libbpf libelf zlib libuv systemd-libs libnl spdlog doctest nlohmann-json \
         cli11 tomlplusplus tl-expected ;;
-    arch-test) echo python qemu-system-x86 busybox kmod systemd xz ;;
+    arch-test) echo python qemu-system-x86 busybox kmod systemd xz dbus strace ;;
     arch-lint) echo python git clang ;;
     arch-kernel-build) echo python gcc make bc bison flex libelf openssl pahole xz kmod dpkg ;;
   esac
