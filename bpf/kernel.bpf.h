@@ -225,6 +225,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	u64 start_boottime;
+	u64 self_exec_id; /* one more with every exec */
 	const struct cred *cred;
 	char comm[16];
 	struct signal_struct *signal;

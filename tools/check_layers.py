@@ -31,10 +31,11 @@ HEADER_GROUPS = {
     "CLI11": ["CLI/*"],
     "bpf/abi.h": [],        # our own, below: what is shared with BPF code
     "bpf/policy": [],
+    "bpf/devices_abi.h": [],
 }
 # uv.h and libudev.h would pass as libc otherwise.
 NOT_LIBC = {header for group in ("libuv", "libelf", "libudev") for header in HEADER_GROUPS[group]}
-SHARED_WITH_BPF = {"abi.h": "bpf/abi.h", "policy/": "bpf/policy"}
+SHARED_WITH_BPF = {"abi.h": "bpf/abi.h", "policy/": "bpf/policy", "devices_abi.h": "bpf/devices_abi.h"}
 
 
 class TableError(Exception):

@@ -147,13 +147,14 @@ void Daemon::tell_of_assignment(const edge::ProcessReader::Identity& identity, c
 Reply Daemon::answer_mode(const wire::ModeCall& call) {
   if (call.mode) {
     tuning_ = *call.mode;
-    mode_told_ = mode_in_force();  // told of below
+    mode_applied_ = mode_in_force();  // told of below
+    apply_mode(mode_applied_);
     if (options_.mode != RunMode::observe && !(scheduler_ && scheduler_->is_attached())) {
       supervisor_.reset();
       try_attach("asked for by vigilctl mode");
     }
     publish(edge::ControlServer::Kind::event,
-            wire::format_line({{"event", "mode"}, {"t_ns", monotonic_now()}, {"mode", wire::to_string(tuning_)}}));
+            wire::format_line({{"event", "mode"}, {"t_ns", monotonic_now()}, {"mode", wire::to_string(tuning_)}, {"in_force", wire::to_string(mode_in_force())}}));
   }
   return Reply::ok({{"mode", wire::to_string(tuning_)}, {"in_force", wire::to_string(mode_in_force())}});
 }
@@ -173,6 +174,7 @@ wire::StatusReport Daemon::status() {
   out.ready_after_ns = ready_after_ns_;
   out.tuning = tuning_;
   out.tuning_in_force = mode_in_force();
+  report_power(out);
   if (connector_) count_by_connector(out);
   if (classifier_) {
     if (auto counts = classifier_->count_classes()) {

@@ -70,7 +70,9 @@ Result<void> Daemon::start() {
 
   // The socket first: a second daemon ends here, before it has touched anything.
   if (auto done = start_control(); !done) return done;
+  start_power();
   if (auto done = start_events(); !done) return done;
+  watch_device_nodes();
   if (auto done = start_machine(); !done) return done;
   start_counters();
   start_memory();
@@ -102,6 +104,10 @@ std::vector<std::string> Daemon::degraded() const {
                       : std::vector<std::string>{"The machine's shape could not be read: all CPUs are taken for one cache."};
   if (connector_) out.push_back(why_connector_);
   tell_shortcomings(out);
+  if (power_)
+    for (auto& sentence : power_->degraded()) out.push_back(std::move(sentence));
+  if (pushes_)
+    for (auto& sentence : pushes_->degraded()) out.push_back(std::move(sentence));
   return out;
 }
 
@@ -177,6 +183,7 @@ int Daemon::run() {
   kLog.info("stopped{}", scheduler_ && scheduler_->is_attached() ? ": the kernel's own scheduler takes over" : "");
   memory_.reset();
   scheduler_.reset();
+  power_.reset();  // what it changed in hardware is put back
   log::flush();
   return exit_code_;
 }
@@ -250,9 +257,11 @@ void Daemon::perform(const Actions& actions) {
     } else if (std::get_if<Resync>(&action)) {
       resync();
     } else if (const auto* verdict = std::get_if<PublishVerdict>(&action)) {
+      if (power_ && verdict->pid == verdict->tgid) power_->on_process(verdict->tgid, verdict->klass == WorkloadClass::gaming);
       if (control_ && control_->wanted(edge::ControlServer::Kind::verdict))
         publish(edge::ControlServer::Kind::verdict, verdict_line(*verdict, book_));
     } else if (const auto* task = std::get_if<PublishTask>(&action)) {
+      if (power_ && task->event.kind == Cause::exit) power_->on_process(task->event.verdict.key.tgid, false);
       if (control_ && control_->wanted(edge::ControlServer::Kind::event))
         publish(edge::ControlServer::Kind::event, task_line(task->event));
     } else if (const auto* cgroup = std::get_if<PublishCgroup>(&action)) {
@@ -276,6 +285,7 @@ void Daemon::publish(edge::ControlServer::Kind kind, const std::string& line) {
 void Daemon::resync() {
   if (connector_) {
     handle(ResyncDone{connector_->snapshot()});
+    recount_games();
     return;
   }
   auto totals = classifier_->snapshot(
@@ -297,6 +307,7 @@ void Daemon::resync() {
   }
   kLog.debug("looked at {} tasks, decided {}", totals->tasks, totals->decided);
   handle(ResyncDone{totals->tasks});
+  recount_games();
 }
 
 Result<void> Daemon::reload_settings() {
@@ -315,6 +326,7 @@ Result<void> Daemon::reload_settings() {
   }
   book_ = std::move(*book);
   if (connector_) connector_->rules_changed();
+  watch_device_nodes();
   options_.rule_folders = fresh->rule_folders;
   options_.profile_folders = fresh->profile_folders;
   options_.scheduler = fresh->scheduler;

@@ -15,9 +15,11 @@
 
 #include "app/machine/machine_watch.hpp"
 #include "app/memory/memory_watch.hpp"
+#include "app/devices/device_pushes.hpp"
 #include "app/observer/connector_source.hpp"
 #include "app/options.hpp"
 #include "app/pmu/memory_counters.hpp"
+#include "app/power/power_watch.hpp"
 #include "app/rule_book.hpp"
 #include "app/settings.hpp"
 #include "base/result.hpp"
@@ -98,6 +100,16 @@ class Daemon {
   void follow_memory(const Event& event);
   void follow_memory(const AssignClass& assigned);
 
+  // Which mode is in force, and what follows from it: daemon_mode.cpp.
+  struct ModeChoice {
+    wire::Mode mode = wire::Mode::automatic;
+    std::string why;
+  };
+  ModeChoice choose_mode() const;
+  wire::Mode mode_in_force() const { return choose_mode().mode; }
+  void settle_mode();  // something that a mode is chosen by may be another: tells and applies what differs
+  void apply_mode(wire::Mode mode);
+
   // Answers to vigilctl: calls.cpp.
   edge::Reply answer(const wire::Request& request, const edge::Peer& peer);
   edge::Reply answer_explain(std::uint32_t pid);  // explain.cpp
@@ -107,6 +119,14 @@ class Daemon {
   edge::Reply answer_mode(const wire::ModeCall& call);
   wire::StatusReport status();
   wire::Metrics metrics();
+
+  // Power: daemon_power.cpp.
+  void start_power();
+  void on_machine_power();
+  void recount_games();
+  void watch_device_nodes();
+  void on_device_opened(const OpenedPush& push);
+  void report_power(wire::StatusReport& out) const;
 
   // Without the kernel half, from the proc connector: daemon_observer.cpp.
   Result<void> start_connector(const std::string& why);
@@ -124,9 +144,6 @@ class Daemon {
   void report_profiles(wire::StatusReport& out) const;
   // The CPUs a task runs on first: its profile's, those near its memory, its class's. Nothing where it has no preference.
   std::optional<std::string> cpu_preference(const TaskVerdict& verdict, const std::optional<std::string>& near) const;
-  // A person's mode; while that is `auto`, that of the profile that began last and holds one.
-  wire::Mode mode_in_force() const;
-  void settle_mode();
 
   void publish(edge::ControlServer::Kind kind, const std::string& line);
 
@@ -150,6 +167,8 @@ class Daemon {
   std::uint64_t lost_seen_ = 0;
   std::uint64_t lost_total_ = 0;
 
+  std::unique_ptr<PowerWatch> power_;
+  std::unique_ptr<DevicePushes> pushes_;
   std::unique_ptr<MachineWatch> machine_;
   std::vector<std::string> machine_news_;  // of the burst at hand
   struct {
@@ -169,7 +188,7 @@ class Daemon {
   std::vector<wire::StatusReport::Ejection> ejections_;
   std::optional<std::uint64_t> returns_at_ns_;
   wire::Mode tuning_ = wire::Mode::automatic;
-  wire::Mode mode_told_ = wire::Mode::automatic;  // the last mode in force that was told of
+  wire::Mode mode_applied_ = wire::Mode::automatic;  // the last mode in force that was told of
   std::vector<std::string> degraded() const;
 
   loop::Watch events_watch_;

@@ -29,6 +29,11 @@ Result<void> Daemon::start_machine() {
   };
   callbacks.devices = [this](const topology::Devices&, const topology::DeviceChanges& changes) {
     machine_news_.insert(machine_news_.end(), changes.sentences.begin(), changes.sentences.end());
+    on_machine_power();
+  };
+  // Drivers bring their device numbers with them.
+  callbacks.modules = [this](const std::string&) {
+    if (book_.devices) watch_device_nodes();
   };
   callbacks.scheduler = [this] { on_foreign_scheduler_change(); };
   callbacks.settled = [this](const Burst& burst) { on_machine_settled(burst); };
@@ -41,6 +46,7 @@ Result<void> Daemon::start_machine() {
     return {};
   }
   machine_ = std::move(*machine);
+  on_machine_power();
   return {};
 }
 

@@ -132,24 +132,6 @@ std::optional<std::string> Daemon::cpu_preference(const TaskVerdict& verdict, co
   return sets[id].to_string();
 }
 
-wire::Mode Daemon::mode_in_force() const {
-  if (tuning_ != wire::Mode::automatic) return tuning_;
-  const auto& active = engine_.profiles().active();
-  for (auto it = active.rbegin(); it != active.rend(); ++it)
-    if (const auto* profile = book_.profile(*it); profile && profile->settings.mode)
-      if (const auto mode = wire::parse_mode(*profile->settings.mode)) return *mode;
-  return wire::Mode::automatic;
-}
-
-void Daemon::settle_mode() {
-  const auto mode = mode_in_force();
-  if (mode == mode_told_) return;
-  mode_told_ = mode;
-  kLog.info("the mode in force is {}", wire::to_string(mode));
-  publish(edge::ControlServer::Kind::event,
-          wire::format_line({{"event", "mode"}, {"t_ns", monotonic_now()}, {"mode", wire::to_string(mode)}}));
-}
-
 Reply Daemon::answer_profile(const wire::ProfileCall& call) {
   using Action = wire::ProfileCall::Action;
   if (!classifier_ && (call.action == Action::use || call.action == Action::automatic))

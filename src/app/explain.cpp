@@ -59,6 +59,7 @@ void Daemon::explain_rules(const TaskVerdict& verdict, const edge::ProcessReader
   if (!facts.exists) return;
   auto described = describe_process(facts, identity);
   described.marks = verdict.marks;
+  if (const auto* process = engine_.processes().find(verdict.key)) described.devices = process->devices;
   const auto& ancestry = verdict.decisions[static_cast<std::size_t>(Level::ancestry)];
   described.previous = {ancestry.rule, ancestry.klass, ancestry.kind, ancestry.flags};
   described.previous_known = ancestry.rule != 0;

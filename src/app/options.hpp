@@ -34,6 +34,7 @@ struct Options {
   std::optional<std::uint32_t> monitor_seconds;  // the same, without scheduling anything of our own: from a running daemon
   std::uint32_t ring_bytes = 1 << 20;
   bool simulate_cxl = false;  // made-up memory counters instead of real ones
+  config::PowerSettings power;
   config::SchedulerSettings scheduler;  // what a person set; the rest is the mode's
   std::array<config::ClassSettings, kWorkloadClassCount> classes;
   memory::Settings memory;

@@ -13,10 +13,16 @@ namespace {
 
 constexpr auto kImage = static_cast<std::size_t>(Level::image);
 
+classify::Facts describe(const Process& process, const ProcessFacts& facts) {
+  auto out = describe_process(facts, process.comm, process.uid);
+  out.devices = process.devices;
+  return out;
+}
+
 // The strongest of the daemon's own rules that holds, if it is stronger than the kernel's decision.
 std::optional<Decision> by_rules(const RuleBook& book, const Process& process, const ProcessFacts& facts) {
   if (!book.daemon_decides) return std::nullopt;
-  const auto described = describe_process(facts, process.comm, process.uid);
+  const auto described = describe(process, facts);
   const auto* kernels = book.rules.by_id(process.verdict.decisions[kImage].rule);
   const classify::Rule* best = kernels;
   for (std::size_t i = 0; i < book.rules.rules.size(); ++i) {
@@ -45,7 +51,7 @@ std::uint16_t profile_by_rules(const RuleBook& book, const Process& process, con
     if (!rule.profile) continue;
     if (rule.profile == process.verdict.matched) found_rank = std::max(found_rank, rule.rank);
     if (book.compiled.placement[i].in_kernel) continue;
-    if (!described) described = describe_process(facts, process.comm, process.uid);
+    if (!described) described = describe(process, facts);
     if ((!best || rule.rank > best->rank) && classify::holds(rule, *described)) best = &rule;
   }
   return best && best->rank > found_rank ? best->profile : std::uint16_t{0};

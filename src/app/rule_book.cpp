@@ -50,6 +50,9 @@ Result<RuleBook> RuleBook::read(const std::vector<std::string>& folders, const s
           case classify::Field::env_value: book.wants_environment = true; break;
           case classify::Field::cgroup:
           case classify::Field::cgroup_path: book.wants_cgroup = true; break;
+          case classify::Field::device:
+            if (const auto kind = classify::parse_device_kind(pattern.text)) book.devices |= classify::device_bit(*kind);
+            break;
           default: break;
         }
   }

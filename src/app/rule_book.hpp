@@ -29,6 +29,9 @@ struct RuleBook {
   bool wants_environment = false;
   bool wants_cgroup = false;
 
+  // Kinds of devices that some rule asks for: classify::device_bit().
+  std::uint32_t devices = 0;
+
   // Every mistake of every file in the Error, a line each.
   static Result<RuleBook> read(const std::vector<std::string>& folders, const std::vector<std::string>& profile_folders,
                                policy::ProfileNumbers& numbers);

@@ -92,6 +92,7 @@ Result<Options> settle(const CommandLine& line) {
   out.simulate_cxl = line.simulate_cxl;
   out.stats_seconds = line.stats_seconds;
   out.monitor_seconds = line.monitor_seconds;
+  out.power = settings->power;
   out.scheduler = settings->scheduler;
   out.classes = settings->classes;
   out.memory = settings->memory;

@@ -51,6 +51,16 @@ struct ProcessFacts {
   std::vector<std::string> env;  // only when a rule that the daemon decides asks for variables; never recorded
 };
 
+// A process opened a kind of device that some rule asks for; told once a kind and image.
+struct DeviceOpened {
+  std::uint64_t at_ns = 0;
+  TaskVerdict verdict;         // of the leader, as it was then
+  std::uint32_t devices = 0;   // classify::device_bit(): all that this image has opened
+  std::uint32_t ppid = 0;
+  std::uint32_t uid = 0;
+  std::string comm;
+};
+
 // Ring records did not fit: `count` since the last time.
 struct LostEvents {
   std::uint64_t count = 0;
@@ -77,6 +87,6 @@ struct ProfileRequest {
 // What is known of every process may be another now: rules have changed.
 struct LookAgain {};
 
-using Event = std::variant<TaskEvent, CgroupEvent, ProcessFacts, LostEvents, ResyncDone, ClassRequest, ProfileRequest, LookAgain>;
+using Event = std::variant<TaskEvent, CgroupEvent, ProcessFacts, LostEvents, ResyncDone, ClassRequest, ProfileRequest, LookAgain, DeviceOpened>;
 
 }  // namespace vigil

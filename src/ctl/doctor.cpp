@@ -90,6 +90,15 @@ void look_for_memory_counters(const std::string& sys, const std::string& proc, M
   facts.for_memory_counters = advice->todo;
 }
 
+bool on_mains(const std::string& sys) {
+  std::error_code error;
+  for (fs::directory_iterator it(sys + "/class/power_supply", error), end; !error && it != end; it.increment(error)) {
+    const auto supply = it->path().string();
+    if (first_line(supply + "/type") == "Mains" && first_line(supply + "/online") == "1") return true;
+  }
+  return false;
+}
+
 using Level = Finding::Level;
 
 struct OtherProgram {
@@ -188,6 +197,19 @@ void cpu_findings(const MachineFacts& facts, std::vector<Finding>& out) {
          "For Vigil either mode will do, it steers by itself; 'cache' helps when games run without it."});
 }
 
+void power_findings(const MachineFacts& facts, std::vector<Finding>& out) {
+  if (!facts.on_mains) return;  // on battery, saving power is what is wanted
+  if (facts.platform_profile == "low-power" || facts.platform_profile == "quiet")
+    out.push_back({Level::advice, "profile-saves",
+                   "The machine is on mains, but its platform profile is '" + facts.platform_profile +
+                       "', so Vigil's automatic mode saves power.",
+                   "Choose another profile in the desktop's settings (powerprofilesctl set balanced), or: vigilctl mode gaming"});
+  if (facts.energy_preference == "power")
+    out.push_back({Level::advice, "epp-power",
+                   "The machine is on mains, but the CPUs' energy preference is 'power': they speed up late.",
+                   "Choose another power profile, or let Vigil set it by mode: [power] epp = true in /etc/vigil/vigil.toml"});
+}
+
 }  // namespace
 
 MachineFacts read_machine(const std::string& sys, const std::string& proc) {
@@ -207,6 +229,9 @@ MachineFacts read_machine(const std::string& sys, const std::string& proc) {
   facts.amd_pstate = first_line(sys + "/devices/system/cpu/amd_pstate/status");
   facts.prefcore = first_line(sys + "/devices/system/cpu/amd_pstate/prefcore");
   facts.x3d_mode = x3d_mode(sys);
+  facts.platform_profile = first_line(sys + "/firmware/acpi/platform_profile");
+  facts.energy_preference = first_line(sys + "/devices/system/cpu/cpufreq/policy0/energy_performance_preference");
+  facts.on_mains = on_mains(sys);
   facts.rt_runtime = first_line(proc + "/sys/kernel/sched_rt_runtime_us");
   facts.bpf_stats = first_line(proc + "/sys/kernel/bpf_stats_enabled") == "1";
   facts.programs = running_programs(proc);
@@ -218,6 +243,7 @@ std::vector<Finding> examine(const MachineFacts& facts) {
   std::vector<Finding> out;
   kernel_findings(facts, out);
   cpu_findings(facts, out);
+  power_findings(facts, out);
   for (const auto& other : kOtherPrograms)
     if (std::ranges::find(facts.programs, other.comm) != facts.programs.end())
       out.push_back({Level::advice, std::string("running-") + other.comm, other.what, other.todo});

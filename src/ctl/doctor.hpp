@@ -25,6 +25,9 @@ struct MachineFacts {
   std::string amd_pstate;      // "active", "passive", "disable", or empty
   std::string prefcore;        // "enabled", "disabled", or empty
   std::string x3d_mode;        // "cache", "frequency", or empty
+  std::string platform_profile;   // firmware's, or empty
+  std::string energy_preference;  // of the first CPU, or empty
+  bool on_mains = false;          // a mains supply says it is in
   std::string rt_runtime;      // kernel.sched_rt_runtime_us
   bool bpf_stats = false;      // kernel.bpf_stats_enabled
   std::vector<std::string> programs;  // names of running processes, each once

@@ -34,6 +34,17 @@ std::string tuning_text(const json& status) {
   return mode == in_force || in_force.empty() ? mode : mode + ", which now means " + in_force;
 }
 
+std::string power_text(const json& power) {
+  if (!power.is_object()) return {};
+  std::string text;
+  const auto add = [&text](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  if (const auto source = text_at(power, "source"); !source.empty()) add(source == "ac" ? "on mains" : "on " + source);
+  if (const auto profile = text_at(power, "power_profile"); !profile.empty()) add("power profile " + profile);
+  if (const auto profile = text_at(power, "platform_profile"); !profile.empty()) add("platform profile " + profile);
+  if (const auto mode = text_at(power, "x3d_mode"); !mode.empty()) add("X3D mode " + mode);
+  return text;
+}
+
 std::string events_text(const json& status) {
   const auto& events = at(status, "events");
   std::string text;
@@ -274,6 +285,16 @@ std::string status_text(const json& status, const Paint& paint) {
            ", was ready after " + duration(number_at(status, "ready_after_ns")));
   if (const auto tuning = tuning_text(status); !tuning.empty()) item(out, paint, "mode", tuning);
   profiles_item(out, paint, status);
+  if (const auto power = power_text(at(status, "power")); !power.empty()) item(out, paint, "power", power);
+  if (const auto& held = at(at(status, "power"), "held"); held.is_array())
+    for (const auto& each : held)
+      item(out, paint, "", text_at(each, "path") + " is " + text_at(each, "is") + ", was " + text_at(each, "was"));
+  if (const auto& gpus = at(at(status, "power"), "gpus"); gpus.is_array())
+    for (const auto& gpu : gpus) {
+      const auto since = number_at(gpu, "since_ns");
+      item(out, paint, "", "GPU " + text_at(gpu, "address") + " is " + text_at(gpu, "state") +
+                               (since > 0 && since <= now_ns ? " since " + duration(now_ns - since) : ""));
+    }
   const auto& rules = at(status, "rules");
   item(
       out, paint, "rules",

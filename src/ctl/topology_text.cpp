@@ -274,13 +274,13 @@ std::string draw_devices(const Devices& devices) {
   }
   for (const auto& memory : devices.cxl) draw_cxl(out, memory);
   for (const auto& region : devices.cxl_regions) draw_cxl(out, region);
-  if (devices.power.source != PowerSource::unknown || devices.power.platform_profile) {
-    out += "power · ";
-    out += devices.power.source == PowerSource::ac ? "AC" : devices.power.source == PowerSource::battery ? "battery" : "";
-    if (devices.power.platform_profile)
-      out += std::string(out.ends_with("· ") ? "" : " · ") + "profile " + *devices.power.platform_profile;
-    out += '\n';
-  }
+  std::string power;
+  const auto add = [&power](const std::string& part) { power += " · " + part; };
+  if (devices.power.source != PowerSource::unknown) add(devices.power.source == PowerSource::ac ? "AC" : "battery");
+  if (devices.power.platform_profile) add("profile " + *devices.power.platform_profile);
+  if (devices.power.x3d_mode) add("X3D mode " + *devices.power.x3d_mode);
+  if (devices.power.energy_preference) add("energy preference " + *devices.power.energy_preference);
+  if (!power.empty()) out += "power" + power + '\n';
   return out;
 }
 

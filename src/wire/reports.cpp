@@ -42,6 +42,21 @@ json to_json(const StatusReport& report) {
     profiles.push_back({{"name", each.name}, {"why", each.why}, {"processes", each.processes}, {"mode", or_null(each.mode)}});
   json profile = nullptr;
   if (!report.profiles.empty()) profile = {{"name", report.profiles.back().name}, {"why", report.profiles.back().why}};
+  json power = nullptr;
+  if (report.power) {
+    json gpus = json::array(), held = json::array();
+    for (const auto& gpu : report.power->gpus)
+      gpus.push_back({{"address", gpu.address}, {"state", gpu.state}, {"since_ns", gpu.since_ns}});
+    for (const auto& each : report.power->held) held.push_back({{"path", each.path}, {"was", each.was}, {"is", each.is}});
+    power = {{"source", or_null(report.power->source)},
+             {"platform_profile", or_null(report.power->platform_profile)},
+             {"power_profile", or_null(report.power->power_profile)},
+             {"x3d_mode", or_null(report.power->x3d_mode)},
+             {"saves", report.power->saves},
+             {"why", text_or_null(report.power->why)},
+             {"gpus", std::move(gpus)},
+             {"held", std::move(held)}};
+  }
   return {{"version", report.version},
           {"pid", report.pid},
           {"mode", report.mode},
@@ -64,6 +79,7 @@ json to_json(const StatusReport& report) {
           {"rules", {{"count", report.rules}, {"files", report.rule_files}}},
           {"degraded", report.degraded},
           {"memory", report.memory ? to_json(*report.memory) : json(nullptr)},
+          {"power", std::move(power)},
           {"simulated", report.simulated}};
 }
 

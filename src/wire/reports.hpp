@@ -42,6 +42,25 @@ struct StatusReport {
     std::optional<std::string> mode = {};  // that it holds
   };
 
+  struct Power {
+    struct Gpu {
+      std::string address = {};
+      std::string state = {};  // "active" or "suspended", as the kernel pushed it
+      std::uint64_t since_ns = 0;
+    };
+    struct Held {
+      std::string path = {}, was = {}, is = {};
+    };
+    std::optional<std::string> source = {};  // "ac" or "battery"
+    std::optional<std::string> platform_profile = {};
+    std::optional<std::string> power_profile = {};  // power-profiles-daemon's
+    std::optional<std::string> x3d_mode = {};
+    bool saves = false;    // the automatic mode saves power
+    std::string why = {};  // a few words
+    std::vector<Gpu> gpus = {};   // whose power has changed since the start
+    std::vector<Held> held = {};  // hardware settings that are changed while the daemon runs
+  };
+
   std::string version = {};
   std::uint32_t pid = 0;
   std::string mode = {};                            // "schedule" or "observe": what is done now
@@ -64,6 +83,7 @@ struct StatusReport {
   std::vector<std::string> rule_files = {};
   std::vector<std::string> degraded = {};  // sentences: what is missing, what still works, what to do
   std::optional<MemoryStatus> memory = {};
+  std::optional<Power> power = {};
   bool simulated = false;
 };
 

@@ -132,7 +132,8 @@ Json to_json(const topology::Devices& devices) {
   return {{"gpus", std::move(gpus)},
           {"cxl", std::move(cxl)},
           {"cxl_regions", std::move(regions)},
-          {"power", {{"source", source}, {"platform_profile", or_null(devices.power.platform_profile)}}},
+          {"power", {{"source", source}, {"platform_profile", or_null(devices.power.platform_profile)}, {"x3d_mode", or_null(devices.power.x3d_mode)},
+                     {"energy_preference", or_null(devices.power.energy_preference)}}},
           {"notes", devices.notes}};
 }
 

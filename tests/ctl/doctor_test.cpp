@@ -70,6 +70,9 @@ TEST_CASE("doctor: each thing that is missing is one finding") {
   CHECK(found_with([](auto& f) { f.prefcore = "disabled"; }) == Ids{"prefcore"});
   CHECK(found_with([](auto& f) { f.scaling_driver = "acpi-cpufreq"; }) == Ids{"no-amd-pstate"});
   CHECK(found_with([](auto& f) { f.x3d_mode = "frequency"; }) == Ids{"x3d-frequency"});
+  CHECK(found_with([](auto& f) { f.platform_profile = "low-power", f.on_mains = true; }) == Ids{"profile-saves"});
+  CHECK(found_with([](auto& f) { f.energy_preference = "power", f.on_mains = true; }) == Ids{"epp-power"});
+  CHECK(found_with([](auto& f) { f.energy_preference = "power", f.platform_profile = "low-power"; }).empty());
   CHECK(found_with([](auto& f) { f.rt_runtime = "-1"; }) == Ids{"rt-unlimited"});
   CHECK(found_with([](auto& f) { f.bpf_stats = true; }) == Ids{"bpf-stats"});
   CHECK(found_with([](auto& f) { f.is_root = false; }) == Ids{"not-root"});
@@ -113,6 +116,9 @@ TEST_CASE("doctor: reads the facts from files, and what is not there is not so")
   put(sys + "/kernel/security/lockdown", "none [integrity] confidentiality\n");
   put(sys + "/devices/system/cpu/amd_pstate/prefcore", "disabled\n");
   put(sys + "/bus/platform/drivers/amd_x3d_vcache/AMDI0101:00/amd_x3d_mode", "frequency\n");
+  put(sys + "/class/power_supply/AC/type", "Mains\n");
+  put(sys + "/class/power_supply/AC/online", "1\n");
+  put(sys + "/firmware/acpi/platform_profile", "balanced\n");
   put(proc + "/sys/kernel/osrelease", "7.3.4-test\n");
   put(proc + "/sys/net/core/bpf_jit_enable", "0\n");
   put(proc + "/self/mounts", "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n");
@@ -127,6 +133,8 @@ TEST_CASE("doctor: reads the facts from files, and what is not there is not so")
   CHECK(facts.lockdown == "integrity");
   CHECK(facts.prefcore == "disabled");
   CHECK(facts.x3d_mode == "frequency");
+  CHECK(facts.on_mains);
+  CHECK(facts.platform_profile == "balanced");
   CHECK(facts.kernel == "7.3.4-test");
   CHECK(facts.has_bpf_jit == false);
   CHECK(facts.has_cgroup2);

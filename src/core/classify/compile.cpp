@@ -77,6 +77,7 @@ std::string obstacle(const Pattern& pattern, Level level) {
     case Field::exe_path: return "a whole path (" + quoted + ") is only read by the daemon";
     case Field::cgroup_path: return "a whole cgroup path (" + quoted + ") is only known to the daemon";
     case Field::uid: return "the user is only looked at by the daemon";
+    case Field::device: return "what a process opens is only known once it has";
     case Field::flag: return {};
     default: break;
   }
@@ -415,6 +416,14 @@ class Compiler {
     if (rule.level == Level::cgroup) {
       out_.user_cgroup_rules = true;
       placement.why += "; decided by the daemon for each new cgroup";
+      return;
+    }
+    // What has to be opened is told when it is; an exec need not be looked at for it.
+    if (std::any_of(rule.conditions.begin(), rule.conditions.end(), [](const Condition& condition) {
+          return !condition.negated && std::all_of(condition.any.begin(), condition.any.end(),
+                                                   [](const Pattern& pattern) { return pattern.field == Field::device; });
+        })) {
+      placement.why += "; decided by the daemon when the device is opened";
       return;
     }
     RuleRow row = row_of(rule, id);

@@ -78,6 +78,11 @@ std::optional<std::string> find_match(const Pattern& pattern, const Facts& facts
       if (!flag || !has_flag(facts, *flag)) return std::nullopt;
       return pattern.text;
     }
+    case Field::device: {
+      const auto kind = parse_device_kind(pattern.text);
+      if (!kind || !(facts.devices & device_bit(*kind))) return std::nullopt;
+      return pattern.text;
+    }
     case Field::uid:
       if (!facts.uid || std::to_string(*facts.uid) != pattern.text) return std::nullopt;
       return pattern.text;

@@ -35,6 +35,7 @@ struct Facts {
   std::string cgroup = {};             // path in the unified hierarchy
   std::optional<std::uint32_t> uid = {};
   std::uint32_t flags = 0;        // flag_bit(KernelFlag)
+  std::uint32_t devices = 0;      // device_bit(DeviceKind): opened by this image
   // From before this image:
   Decision previous = {};              // the decision that was in force (rule 0: none)
   bool previous_known = true;

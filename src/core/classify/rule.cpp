@@ -40,6 +40,7 @@ std::string_view subject(Field field) {
     case Field::exe_path: return "executable path";
     case Field::cgroup_path: return "cgroup path";
     case Field::uid: return "user id";
+    case Field::device: return "opened";
   }
   return "?";
 }
@@ -102,6 +103,23 @@ bool matches(const Pattern& pattern, std::string_view value) {
     case Shape::glob: return glob_match(pattern.text, value);
   }
   return false;
+}
+
+std::string_view to_string(DeviceKind kind) {
+  switch (kind) {
+    case DeviceKind::nvidia: return "nvidia";
+    case DeviceKind::drm_render: return "drm-render";
+    case DeviceKind::kfd: return "kfd";
+    case DeviceKind::kvm: return "kvm";
+    case DeviceKind::vfio: return "vfio";
+  }
+  return "";
+}
+
+std::optional<DeviceKind> parse_device_kind(std::string_view name) {
+  for (const auto kind : kDeviceKinds)
+    if (to_string(kind) == name) return kind;
+  return std::nullopt;
 }
 
 std::string written(const Pattern& pattern) {

@@ -7,6 +7,7 @@
 // tools/rules.d/README.md is the same thing for people who write rules.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -39,6 +40,7 @@ enum class Field : std::uint8_t {
   exe_path = 32,
   cgroup_path = 33,
   uid = 34,
+  device = 35,    // kind of device the process has opened: DeviceKind by name
 };
 
 // Bits of a fact set; 1 << enum vigil_kernel_flag in bpf/abi.h.
@@ -46,6 +48,13 @@ enum class KernelFlag : std::uint8_t { kthread = 1, kworker = 2, pidns = 3, nice
 std::string_view to_string(KernelFlag flag);
 std::optional<KernelFlag> parse_kernel_flag(std::string_view name);
 inline constexpr std::uint32_t flag_bit(KernelFlag flag) { return 1U << static_cast<unsigned>(flag); }
+
+// Kinds of character devices whose users the kernel can tell of. Bits of Facts::devices.
+enum class DeviceKind : std::uint8_t { nvidia = 0, drm_render = 1, kfd = 2, kvm = 3, vfio = 4 };
+inline constexpr std::array kDeviceKinds = {DeviceKind::nvidia, DeviceKind::drm_render, DeviceKind::kfd, DeviceKind::kvm, DeviceKind::vfio};
+std::string_view to_string(DeviceKind kind);
+std::optional<DeviceKind> parse_device_kind(std::string_view name);
+inline constexpr std::uint32_t device_bit(DeviceKind kind) { return 1U << static_cast<unsigned>(kind); }
 
 enum class Shape : std::uint8_t {
   exact,   // text

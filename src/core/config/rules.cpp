@@ -44,7 +44,7 @@ const std::vector<Key>& condition_keys() {
       {"thread", {Field::comm}},       {"cgroup", {Field::cgroup}},
       {"kernel", {Field::flag}},       {"exe_path", {Field::exe_path}},
       {"cgroup_path", {Field::cgroup_path}}, {"uid", {Field::uid}},
-      {"appid", {Field::env_value}},
+      {"device", {Field::device}},     {"appid", {Field::env_value}},
   };
   return keys;
 }
@@ -457,6 +457,11 @@ class RulesParser {
       return "unknown kernel flag " + quoted +
              TomlReader::suggestion(text, {"kthread", "kworker", "pidns", "nice", "realtime", "any", "script"}) +
              " (there are kthread, kworker, pidns, nice, realtime, script, any)";
+    }
+    if (key.name == "device") {
+      if (classify::parse_device_kind(text)) return {};
+      return "unknown kind of device " + quoted + TomlReader::suggestion(text, {"nvidia", "drm-render", "kfd", "kvm", "vfio"}) +
+             " (there are nvidia, drm-render, kfd, kvm, vfio)";
     }
     const bool slash = text.find('/') != std::string::npos;
     if (slash && (key.name == "exe" || key.name == "script" || key.name == "program" || key.name == "dir"))

@@ -48,12 +48,22 @@ class SettingsParser {
           reader_.mistake(node.source(), "'ring_kib' must be a power of two");
       } else if (key == "scheduler") {
         section(node, "scheduler", [&](const toml::key& name, const toml::node& value) { return scheduler(name, value); });
+      } else if (key == "power") {
+        section(node, "power", [&](const toml::key& name, const toml::node& value) { return power(name, value); });
+      } else if (key == "x3d") {
+        section(node, "x3d", [&](const toml::key& name, const toml::node& value) {
+          if (name == "steering") {
+            out_.power.steer_x3d = reader_.boolean(value, name);
+            return;
+          }
+          reader_.unknown_key(name, {"steering"}, " in [x3d]");
+        });
       } else if (key == "class") {
         section(node, "class", [&](const toml::key& name, const toml::node& value) { return klass(name, value); });
       } else if (key == "memory") {
         section(node, "memory", [&](const toml::key& name, const toml::node& value) { memory(name, value); });
       } else {
-        reader_.unknown_key(key, {"mode", "events", "log_level", "socket", "socket_group", "rules", "profiles", "ring_kib", "scheduler", "class", "memory"});
+        reader_.unknown_key(key, {"mode", "events", "log_level", "socket", "socket_group", "rules", "profiles", "ring_kib", "scheduler", "class", "memory", "power", "x3d"});
       }
     }
     sort_by_place(mistakes_);
@@ -175,6 +185,18 @@ class SettingsParser {
   static std::string plain(double value) {
     std::array<char, 32> text;
     return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 7).ptr};
+  }
+
+  void power(const toml::key& key, const toml::node& node) {
+    if (key == "follow") {
+      out_.power.follow = reader_.boolean(node, key);
+      return;
+    }
+    if (key == "epp") {
+      out_.power.epp = reader_.boolean(node, key);
+      return;
+    }
+    reader_.unknown_key(key, {"follow", "epp"}, " in [power]");
   }
 
   void klass(const toml::key& name, const toml::node& node) {

@@ -29,6 +29,13 @@ struct SchedulerSettings {
   std::optional<bool> steer;
 };
 
+// [power] and [x3d]: what follows the power source, and what may be set in hardware.
+struct PowerSettings {
+  std::optional<bool> follow;     // [power] the automatic mode follows power source and profiles
+  std::optional<bool> epp;        // [power] set the CPUs' energy preference by mode
+  std::optional<bool> steer_x3d;  // [x3d] steering: the X3D mode is `cache` while games run
+};
+
 struct Settings {
   std::optional<std::string> mode;       // auto, schedule, observe
   std::optional<std::string> events;     // auto, bpf, proc-connector
@@ -38,6 +45,7 @@ struct Settings {
   std::vector<std::string> rules;        // folders, the built-in one first; empty: the defaults
   std::vector<std::string> profiles;     // likewise
   std::optional<std::uint32_t> ring_kib;
+  PowerSettings power;
   SchedulerSettings scheduler;
   memory::Settings memory;  // [memory]
   std::array<ClassSettings, kWorkloadClassCount> classes;

@@ -72,6 +72,15 @@ void Engine::on(const ProcessFacts& facts, std::uint64_t now, Actions& out) {
   if (!facts.exists) return;  // its exit event is on the way
   if (!facts.exe.empty()) process->exe = facts.exe;
   if (!refine_) return;
+  look_closer(*process, facts, now, out);
+  // Nothing to say of it after all: what it opened was the only reason to look.
+  const auto& verdict = process->verdict;
+  if (process->devices && verdict.klass == WorkloadClass::regular && !verdict.profile && !(verdict.flags & Decision::kRefine))
+    processes_.erase(facts.key);
+}
+
+void Engine::look_closer(Process& looked_at, const ProcessFacts& facts, std::uint64_t now, Actions& out) {
+  Process* process = &looked_at;
   Refinement refinement = refine_(*process, facts);
   if (!refinement.title.empty()) process->title = std::move(refinement.title);
   if (refinement.appid) process->verdict.appid = refinement.appid;
@@ -184,6 +193,23 @@ void Engine::note_profile(const ProcKey& key, std::uint16_t profile, const std::
   const auto change = profiles_.set(key, profile);
   if (change.ended) out.emplace_back(ProfileEnds{change.ended});
   if (change.begun) out.emplace_back(ProfileBegins{change.begun, key, comm});
+}
+
+void Engine::on(const DeviceOpened& opened, std::uint64_t, Actions& out) {
+  Process* process = processes_.find(opened.verdict.key);
+  if (!process) {
+    TaskEvent seen;
+    seen.leader = true;
+    seen.ppid = opened.ppid;
+    seen.uid = opened.uid;
+    seen.comm = opened.comm;
+    seen.verdict = opened.verdict;
+    process = processes_.upsert(seen);
+    if (!process) return;
+  }
+  process->devices |= opened.devices;
+  process->verdict.event_ns = opened.at_ns;
+  out.emplace_back(ReadProcess{opened.verdict.key});
 }
 
 void Engine::announce(const TaskEvent& event, Actions& out) const {

@@ -54,6 +54,8 @@ class Engine {
   void on(const ProfileRequest& request, std::uint64_t now, Actions& out);
   void on(const LookAgain& again, std::uint64_t now, Actions& out);
   void note_profile(const ProcKey& key, std::uint16_t profile, const std::string& comm, Actions& out);
+  void on(const DeviceOpened& opened, std::uint64_t now, Actions& out);
+  void look_closer(Process& process, const ProcessFacts& facts, std::uint64_t now, Actions& out);
   void announce(const TaskEvent& event, Actions& out) const;
 
   ProcessTable processes_;

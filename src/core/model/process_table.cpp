@@ -17,6 +17,7 @@ Process* ProcessTable::upsert(const TaskEvent& event) {
   process.visit = visit_;
   process.ppid = event.ppid;
   process.uid = event.uid;
+  if (event.kind == Cause::exec) process.devices = 0;
   if (event.leader) {
     process.comm = event.comm;
     process.verdict = event.verdict;

@@ -23,6 +23,7 @@ struct Process {
   std::string exe;     // base name from the kernel, full path once it was read
   std::string title;   // what people call it: a Windows program's file name, a VM's name
   TaskVerdict verdict; // of the leader
+  std::uint32_t devices = 0;  // what it has opened, as far as some rule asks: DeviceOpened::devices
   std::uint32_t visit = 0;
 };
 

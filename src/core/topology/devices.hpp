@@ -76,6 +76,8 @@ struct CxlRegion {
 struct Power {
   PowerSource source = PowerSource::unknown;
   std::optional<std::string> platform_profile;
+  std::optional<std::string> x3d_mode;           // amd_x3d_mode: frequency or cache
+  std::optional<std::string> energy_preference;  // of the first CPU's policy
   bool operator==(const Power&) const = default;
 };
 

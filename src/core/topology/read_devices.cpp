@@ -177,6 +177,11 @@ void read_power_supplies(Reader& reader, Devices& devices) {
     devices.power.source = PowerSource::battery;
   if (auto profile = reader.text("sys/firmware/acpi/platform_profile"); profile && !profile->empty())
     devices.power.platform_profile = printable(*profile);
+  const std::string x3d = "sys/bus/platform/drivers/amd_x3d_vcache";
+  for (const auto& name : reader.tree().list(x3d))
+    if (auto mode = reader.text(x3d + "/" + name + "/amd_x3d_mode"); mode && !mode->empty()) devices.power.x3d_mode = printable(*mode);
+  if (auto epp = reader.text("sys/devices/system/cpu/cpufreq/policy0/energy_performance_preference"); epp && !epp->empty())
+    devices.power.energy_preference = printable(*epp);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 extern "C" {
 extern const std::byte vigil_bpf_events_start[], vigil_bpf_events_end[];
 extern const std::byte vigil_bpf_snapshot_start[], vigil_bpf_snapshot_end[];
+extern const std::byte vigil_bpf_devices_start[], vigil_bpf_devices_end[];
 }
 
 namespace vigil {
@@ -57,6 +58,7 @@ std::string libbpf_messages() {
 
 std::span<const std::byte> events_object() { return {vigil_bpf_events_start, vigil_bpf_events_end}; }
 std::span<const std::byte> snapshot_object() { return {vigil_bpf_snapshot_start, vigil_bpf_snapshot_end}; }
+std::span<const std::byte> devices_object() { return {vigil_bpf_devices_start, vigil_bpf_devices_end}; }
 
 Result<BpfObject> BpfObject::open(std::string_view name, std::span<const std::byte> bytes) {
   BpfObject out;

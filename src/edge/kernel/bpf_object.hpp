@@ -26,6 +26,7 @@ std::string libbpf_messages();
 // The objects that the build carries into the program.
 std::span<const std::byte> events_object();
 std::span<const std::byte> snapshot_object();
+std::span<const std::byte> devices_object();
 
 class BpfObject {
  public:

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "builders.hpp"
@@ -215,4 +216,21 @@ TEST_CASE("compile: the tables say what the rules say") {
   // The generator must not make a world in which nothing ever happens.
   CHECK(decided > 5000);
   CHECK(refined > 500);
+}
+
+TEST_CASE("compile: a rule on opened devices waits for the opening and does not look at every exec") {
+  const auto set = rule_set({rule("t:kvm").is(WorkloadClass::vm).when(Field::device, {"kvm"}),
+                             rule("t:not").is(WorkloadClass::ai).when(Field::exe, {"x"}).unless(Field::device, {"kvm"})});
+  const auto tables = compile(set);
+  CHECK_FALSE(tables.placement[0].in_kernel);
+  CHECK_FALSE(tables.placement[0].every_exec);
+  CHECK(tables.placement[0].why.find("when the device is opened") != std::string::npos);
+  CHECK(std::none_of(tables.rules.begin(), tables.rules.end(), [](const RuleRow& row) { return row.id == 1; }));
+  CHECK_FALSE(tables.placement[1].in_kernel);
+
+  Facts facts;
+  facts.exe = "/usr/bin/unheard-of";
+  CHECK_FALSE(holds(set.rules[0], facts));
+  facts.devices = device_bit(DeviceKind::kvm) | device_bit(DeviceKind::nvidia);
+  CHECK(holds(set.rules[0], facts));
 }

@@ -125,6 +125,7 @@ TEST_CASE("rules: combinations that cannot work are refused") {
   CHECK(rule("class = \"ai\"\nexe = \"@a\"\n[lists]\na = [\"@b\"]\nb = [\"@a\"]").find("contains itself") != std::string::npos);
   CHECK(rule("class = \"ai\"\nthread = \"a name longer than fifteen\"").find("15 bytes") != std::string::npos);
   CHECK(rule("class = \"ai\"\nkernel = \"kworkr\"").find("did you mean 'kworker'?") != std::string::npos);
+  CHECK(rule("class = \"vm\"\ndevice = \"kvn\"").find("unknown kind of device 'kvn'; did you mean 'kvm'?") != std::string::npos);
   CHECK(rule("class = \"ai\"\nexe_path = \"/x/*\"\nmark = \"m\"").find("comes too late for marks") != std::string::npos);
   CHECK(rule("class = \"ai\"\nexe = \"x\"\npriority = 1000").find("from 0 to 999") != std::string::npos);
   CHECK(rule("class = \"ai\"\nexe = \"x\"\n[[rule]]\nname = \"a\"\nclass = \"ai\"\nexe = \"y\"").find("a second rule of the name 'a'") != std::string::npos);

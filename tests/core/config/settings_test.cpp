@@ -25,6 +25,11 @@ TEST_CASE("settings: what can be set") {
     [scheduler]
     lease_us = 10000
     steer = false
+    [power]
+    follow = false
+    epp = true
+    [x3d]
+    steering = true
     [class.gaming]
     share = 3
     urgency = 2
@@ -34,6 +39,9 @@ TEST_CASE("settings: what can be set") {
   CHECK(settings->events == "proc-connector");
   CHECK(settings->rules.size() == 2);
   CHECK(settings->ring_kib == 1024U);
+  CHECK(settings->power.follow == false);
+  CHECK(settings->power.epp == true);
+  CHECK(settings->power.steer_x3d == true);
   CHECK(settings->scheduler.lease_us == 10000U);
   CHECK(settings->scheduler.steer == false);
   CHECK(settings->classes[static_cast<std::size_t>(WorkloadClass::gaming)].share == 3.0);

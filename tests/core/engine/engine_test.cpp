@@ -226,3 +226,38 @@ TEST_CASE("engine: the profile that only a closer look finds is carried to what 
   CHECK(of<AssignProfile>(actions)[0].profile == 7);
   CHECK(of<ProfileBegins>(actions).size() == 1);
 }
+
+TEST_CASE("engine: a process that opens a device is looked at, and forgotten when that says nothing of it") {
+  Engine engine;
+  std::uint32_t seen = 0;
+  engine.set_refine([&](const Process& process, const ProcessFacts&) {
+    Refinement out;
+    seen = process.devices;
+    if (process.devices & 8)
+      out.decision = Decision{.rule = 9, .klass = WorkloadClass::vm, .kind = 0, .flags = 0, .source = Source::daemon};
+    return out;
+  });
+  DeviceOpened opened;
+  opened.at_ns = 500;
+  opened.verdict = task(Cause::exec, 42, WorkloadClass::regular).verdict;
+  opened.devices = 2;
+  opened.comm = "monitor";
+  const auto actions = engine.step(opened, 600);
+  REQUIRE(of<ReadProcess>(actions).size() == 1);
+  CHECK(of<ReadProcess>(actions)[0].key == opened.verdict.key);
+  ProcessFacts facts;
+  facts.key = opened.verdict.key;
+  facts.exists = true;
+  CHECK(engine.step(facts, 700).empty());
+  CHECK(seen == 2);
+  CHECK(engine.processes().size() == 0);
+
+  opened.devices = 10;
+  engine.step(opened, 800);
+  const auto told = engine.step(facts, 900);
+  REQUIRE(of<AssignClass>(told).size() == 1);
+  REQUIRE(of<PublishVerdict>(told).size() == 1);
+  CHECK(of<PublishVerdict>(told)[0].klass == WorkloadClass::vm);
+  CHECK(of<PublishVerdict>(told)[0].decided_after_ns == 400);
+  CHECK(engine.processes().size() == 1);
+}

@@ -46,7 +46,9 @@ TEST_CASE("topology drawing: an X3D at a glance") {
         "  CCD 1 · L3 32 MiB · CPUs 6-11,18-23\n"
         "      6+18:236   7+19:236   8+20:231   9+21:226   10+22:221  11+23:216\n"
         "\n"
-        "node 0 · dram · 62.5 GiB · CPUs 0-23\n");
+        "node 0 · dram · 62.5 GiB · CPUs 0-23\n"
+        "\n"
+        "power · X3D mode frequency\n");
 }
 
 TEST_CASE("topology drawing: every recorded machine fits 100 columns") {
@@ -136,5 +138,5 @@ TEST_CASE("devices JSON: the fields of the contract") {
         R"("read_latency_ns":null,"write_latency_ns":null,"read_bandwidth_mib":null,"write_bandwidth_mib":null})");
   CHECK(json["cxl_regions"][0]["memories"].dump() == R"(["mem0"])");
   CHECK(json["cxl_regions"][0]["node"] == 1);
-  CHECK(json["power"].dump() == R"({"source":null,"platform_profile":null})");
+  CHECK(json["power"].dump() == R"({"source":null,"platform_profile":null,"x3d_mode":null,"energy_preference":null})");
 }
