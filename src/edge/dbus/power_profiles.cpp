@@ -2,17 +2,19 @@
 #include "edge/dbus/power_profiles.hpp"
 
 #include <poll.h>
-#include <systemd/sd-bus.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/clock.hpp"
 #include "base/handle.hpp"
 #include "base/text.hpp"
+#include "edge/dbus/sd_bus.hpp"
 #include "log/log.hpp"
 #include "loop/timer.hpp"
 #include "loop/watch.hpp"
@@ -32,13 +34,17 @@ constexpr std::array kServices = {Service{"org.freedesktop.UPower.PowerProfiles"
                                   Service{"net.hadess.PowerProfiles", "/net/hadess/PowerProfiles"}};
 constexpr const char* kProperty = "ActiveProfile";
 constexpr std::uint64_t kPatienceUs = 5'000'000;  // for an answer
+constexpr const char* kSystemBus = "/run/dbus/system_bus_socket";
+
+void close_bus(sd_bus* bus) { sd().close_unref_(bus); }
+void drop_message(sd_bus_message* message) { sd().message_unref_(message); }
 
 }  // namespace
 
 struct PowerProfiles::State {
   loop::Loop& loop;
   Callback callback;
-  Handle<sd_bus, sd_bus_close_unref> bus;
+  Handle<sd_bus, close_bus> bus;
   struct Source {
     State* state = nullptr;
     const Service* service = nullptr;
@@ -71,22 +77,22 @@ struct PowerProfiles::State {
   // Asks once; a service that is not running is not started by it.
   void ask(Source& source) {
     sd_bus_message* raw = nullptr;
-    if (sd_bus_message_new_method_call(bus.get(), &raw, source.service->name, source.service->path, "org.freedesktop.DBus.Properties", "Get") < 0)
+    if (sd().message_new_method_call_(bus.get(), &raw, source.service->name, source.service->path, "org.freedesktop.DBus.Properties", "Get") < 0)
       return;
-    const Handle<sd_bus_message, sd_bus_message_unref> message(raw);
-    (void)sd_bus_message_set_auto_start(message.get(), 0);
-    if (sd_bus_message_append(message.get(), "ss", source.service->name, kProperty) < 0) return;
-    (void)sd_bus_call_async(bus.get(), nullptr, message.get(), on_answer, &source, kPatienceUs);
+    const Handle<sd_bus_message, drop_message> message(raw);
+    (void)sd().message_set_auto_start_(message.get(), 0);
+    if (sd().message_append_(message.get(), "ss", source.service->name, kProperty) < 0) return;
+    (void)sd().call_async_(bus.get(), nullptr, message.get(), on_answer, &source, kPatienceUs);
   }
 
   static int on_answer(sd_bus_message* message, void* raw, sd_bus_error*) {
     auto& source = *static_cast<Source*>(raw);
-    if (sd_bus_message_is_method_error(message, nullptr)) {
+    if (sd().message_is_method_error_(message, nullptr)) {
       source.state->learnt(source, nullptr);
       return 0;
     }
     const char* profile = nullptr;
-    if (sd_bus_message_read(message, "v", "s", &profile) >= 0) source.state->learnt(source, profile);
+    if (sd().message_read_(message, "v", "s", &profile) >= 0) source.state->learnt(source, profile);
     return 0;
   }
 
@@ -94,17 +100,17 @@ struct PowerProfiles::State {
   static int on_changed(sd_bus_message* message, void* raw, sd_bus_error*) {
     auto& source = *static_cast<Source*>(raw);
     const char* interface = nullptr;
-    if (sd_bus_message_read(message, "s", &interface) < 0 || std::strcmp(interface, source.service->name) != 0) return 0;
-    if (sd_bus_message_enter_container(message, 'a', "{sv}") < 0) return 0;
-    while (sd_bus_message_enter_container(message, 'e', "sv") > 0) {
+    if (sd().message_read_(message, "s", &interface) < 0 || std::strcmp(interface, source.service->name) != 0) return 0;
+    if (sd().message_enter_container_(message, 'a', "{sv}") < 0) return 0;
+    while (sd().message_enter_container_(message, 'e', "sv") > 0) {
       const char* name = nullptr;
-      if (sd_bus_message_read(message, "s", &name) < 0) return 0;
+      if (sd().message_read_(message, "s", &name) < 0) return 0;
       const char* profile = nullptr;
-      if (std::strcmp(name, kProperty) == 0 && sd_bus_message_read(message, "v", "s", &profile) >= 0)
+      if (std::strcmp(name, kProperty) == 0 && sd().message_read_(message, "v", "s", &profile) >= 0)
         source.state->learnt(source, profile);
-      else if (std::strcmp(name, kProperty) != 0 && sd_bus_message_skip(message, "v") < 0)
+      else if (std::strcmp(name, kProperty) != 0 && sd().message_skip_(message, "v") < 0)
         return 0;
-      if (sd_bus_message_exit_container(message) < 0) return 0;
+      if (sd().message_exit_container_(message) < 0) return 0;
     }
     return 0;
   }
@@ -112,7 +118,7 @@ struct PowerProfiles::State {
   static int on_owner(sd_bus_message* message, void* raw, sd_bus_error*) {
     auto& source = *static_cast<Source*>(raw);
     const char *name = nullptr, *before = nullptr, *after = nullptr;
-    if (sd_bus_message_read(message, "sss", &name, &before, &after) < 0) return 0;
+    if (sd().message_read_(message, "sss", &name, &before, &after) < 0) return 0;
     if (*after)
       source.state->ask(source);
     else
@@ -126,7 +132,7 @@ struct PowerProfiles::State {
                                 "',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',arg0='" + name + "'";
     const std::string owner = "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" + name + "'";
     for (const auto& [match, handler] : {std::pair{&changed, &on_changed}, std::pair{&owner, &on_owner}})
-      if (const int error = sd_bus_add_match_async(bus.get(), nullptr, match->c_str(), *handler, nullptr, &source); error < 0)
+      if (const int error = sd().add_match_async_(bus.get(), nullptr, match->c_str(), *handler, nullptr, &source); error < 0)
         return fail_system("listen to power profiles", -error);
     ask(source);
     return {};
@@ -135,7 +141,7 @@ struct PowerProfiles::State {
   void process() {
     patience.disarm();
     for (int i = 0; i < 64; ++i) {
-      const int done = sd_bus_process(bus.get(), nullptr);
+      const int done = sd().process_(bus.get(), nullptr);
       if (done < 0) {
         kLog.warn("the system bus has gone ({}): power profiles are not followed until a restart", std::strerror(-done));
         watch.reset();
@@ -150,11 +156,11 @@ struct PowerProfiles::State {
 
   // What sd-bus waits for: the socket, and while an answer is due, a time.
   void wait() {
-    const int events = sd_bus_get_events(bus.get());
+    const int events = sd().get_events_(bus.get());
     if (events < 0 || !watch.active()) return;
     (void)watch.set({.readable = (events & POLLIN) != 0, .writable = (events & POLLOUT) != 0});
     std::uint64_t due_us = 0;
-    if (sd_bus_get_timeout(bus.get(), &due_us) <= 0 || due_us == UINT64_MAX) return;
+    if (sd().get_timeout_(bus.get(), &due_us) <= 0 || due_us == UINT64_MAX) return;
     const auto now_us = monotonic_now() / 1000;
     patience.arm(std::chrono::microseconds(due_us > now_us ? due_us - now_us : 0));
   }
@@ -166,14 +172,16 @@ PowerProfiles& PowerProfiles::operator=(PowerProfiles&&) noexcept = default;
 PowerProfiles::~PowerProfiles() = default;
 
 Result<PowerProfiles> PowerProfiles::create(loop::Loop& loop, Callback callback, const std::string& address) {
+  if (address.empty() && !::getenv("DBUS_SYSTEM_BUS_ADDRESS") && ::access(kSystemBus, F_OK) != 0) return fail_system("the system bus");
+  if (auto done = load_sd_bus(); !done) return fail(std::move(done).error());
   auto state = std::make_unique<State>(loop, std::move(callback));
   sd_bus* raw = nullptr;
-  int error = address.empty() ? sd_bus_open_system_with_description(&raw, "vigil") : sd_bus_new(&raw);
+  int error = address.empty() ? sd().open_system_with_description_(&raw, "vigil") : sd().new_(&raw);
   state->bus.reset(raw);
   if (error >= 0 && !address.empty()) {
-    error = sd_bus_set_address(raw, address.c_str());
-    if (error >= 0) error = sd_bus_set_bus_client(raw, 1);
-    if (error >= 0) error = sd_bus_start(raw);
+    error = sd().set_address_(raw, address.c_str());
+    if (error >= 0) error = sd().set_bus_client_(raw, 1);
+    if (error >= 0) error = sd().start_(raw);
   }
   if (error < 0) return fail_system("the system bus", -error);
   for (auto& source : state->sources)
@@ -182,7 +190,7 @@ Result<PowerProfiles> PowerProfiles::create(loop::Loop& loop, Callback callback,
   auto timer = loop::Timer::create(loop, [raw_state = state.get()] { raw_state->process(); });
   if (!timer) return fail(std::move(timer).error());
   state->patience = std::move(*timer);
-  auto watch = loop::Watch::create(loop, sd_bus_get_fd(state->bus.get()), {.readable = true, .writable = true},
+  auto watch = loop::Watch::create(loop, sd().get_fd_(state->bus.get()), {.readable = true, .writable = true},
                                    [raw_state = state.get()](loop::Ready) { raw_state->process(); });
   if (!watch) return fail(std::move(watch).error());
   state->watch = std::move(*watch);
