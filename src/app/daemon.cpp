@@ -339,6 +339,8 @@ Result<void> Daemon::reload_settings() {
       fresh->mode != options_.mode)
     kLog.warn("mode, socket, socket_group and ring_kib take effect at the next start");
   if (fresh->events != options_.events) kLog.warn("events takes effect at the next start");
+  if (fresh->power != options_.power) kLog.warn("[power] and [x3d] take effect at the next start");
+  settle_mode();  // a profile's may be another
   return {};
 }
 

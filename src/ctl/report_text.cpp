@@ -27,8 +27,7 @@ std::string people_count(std::uint64_t number, std::string_view one, std::string
   return count(number) + ' ' + std::string(number == 1 ? one : many);
 }
 
-std::string tuning_text(const json& status) {
-  const auto& tuning = at(status, "tuning");
+std::string tuning_text(const json& tuning) {
   const auto mode = text_at(tuning, "mode"), in_force = text_at(tuning, "in_force");
   if (mode.empty()) return {};
   return mode == in_force || in_force.empty() ? mode : mode + ", which now means " + in_force;
@@ -197,7 +196,10 @@ std::string event_details(const std::string& kind, const json& event, const Pain
     const auto reason = text_at(event, "reason");
     return text_at(event, "state") + (reason.empty() ? "" : ": " + reason);
   }
-  if (kind == "mode") return text_at(event, "mode");
+  if (kind == "mode") {
+    const auto by = text_at(event, "by");
+    return tuning_text(event) + (by.empty() ? "" : ": " + by);
+  }
   if (kind == "topology") return text_at(event, "what");
   if (kind == "lost") {
     const auto number = number_at(event, "count");
@@ -283,7 +285,7 @@ std::string status_text(const json& status, const Paint& paint) {
   item(out, paint, "up",
        duration(number_at(status, "uptime_ns")) + ", pid " + std::to_string(number_at(status, "pid")) +
            ", was ready after " + duration(number_at(status, "ready_after_ns")));
-  if (const auto tuning = tuning_text(status); !tuning.empty()) item(out, paint, "mode", tuning);
+  if (const auto tuning = tuning_text(at(status, "tuning")); !tuning.empty()) item(out, paint, "mode", tuning);
   profiles_item(out, paint, status);
   if (const auto power = power_text(at(status, "power")); !power.empty()) item(out, paint, "power", power);
   if (const auto& held = at(at(status, "power"), "held"); held.is_array())

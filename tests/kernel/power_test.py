@@ -95,6 +95,24 @@ def modes(world):
     equal((preferences(world), x3d(world)), ({"balance_performance"}, "frequency"), "the settings after the end")
 
 
+@suite.case("a profile that holds a mode has it in force while a process of it runs; a person's mode counts more")
+def by_profile(world):
+    profiles = world.folder / "profiles"
+    profiles.mkdir(exist_ok=True)
+    (profiles / "calm.toml").write_text('[[profile]]\nname = "calm"\nmatch = { exe = "calm-tool" }\nmode = "powersave"\n')
+    (world.folder / "vigil.toml").write_text(STEER)
+    running = world.start_daemon("--config", world.folder / "vigil.toml", "--sysfs-root", tree(world), "--profiles", profiles)
+    tool = world.start("calm-tool", env={"HOME": "/home/p"})
+    eventually("the preference is power", lambda: preferences(world) == {"power"}, 20)
+    equal(running.status()["tuning"], {"mode": "auto", "in_force": "powersave"}, "the mode")
+    running.call("mode", mode="gaming")
+    equal(preferences(world), {"performance"}, "the preferences in a person's mode")
+    running.call("mode", mode="auto")
+    equal(preferences(world), {"power"}, "the preferences in auto again")
+    tool.end()
+    eventually("the preference is what it was", lambda: preferences(world) == {"balance_performance"}, 20)
+
+
 @suite.case("what a daemon that was killed left changed, the next start puts back")
 def killed(world):
     start(world, STEER).call("mode", mode="gaming")

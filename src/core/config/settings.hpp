@@ -34,6 +34,7 @@ struct PowerSettings {
   std::optional<bool> follow;     // [power] the automatic mode follows power source and profiles
   std::optional<bool> epp;        // [power] set the CPUs' energy preference by mode
   std::optional<bool> steer_x3d;  // [x3d] steering: the X3D mode is `cache` while games run
+  bool operator==(const PowerSettings&) const = default;
 };
 
 struct Settings {
