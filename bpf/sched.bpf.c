@@ -386,6 +386,26 @@ void BPF_STRUCT_OPS(vigil_dispatch, s32 here, struct task_struct *prev)
 
 /* --- running ------------------------------------------------------------------------------------------------ */
 
+/* Somebody who asks for CPUs of its own, by its profile or because its memory is near them, begins to run. */
+static __always_inline void note_place(struct vigil_sched_stats *s, const struct vigil_sched_task *t, s32 here)
+{
+	bool profile = t->profile & VIGIL_PROFILE_CPUS;
+	const struct bpf_cpumask *wanted = strict_mask(profile ? t->set : t->near_set);
+	bool inside;
+
+	if (!wanted)
+		return;
+	inside = bpf_cpumask_test_cpu(here, (const struct cpumask *)wanted);
+	if (profile && inside)
+		s->profile_inside++;
+	else if (profile)
+		s->profile_outside++;
+	else if (inside)
+		s->near_inside++;
+	else
+		s->near_outside++;
+}
+
 void BPF_STRUCT_OPS(vigil_running, struct task_struct *p)
 {
 	s32 here = bpf_get_smp_processor_id();
@@ -404,14 +424,8 @@ void BPF_STRUCT_OPS(vigil_running, struct task_struct *p)
 	t = &task->sched;
 	now = now_ns();
 	s->switches++;
-	if (t->profile & VIGIL_PROFILE_CPUS) {
-		const struct bpf_cpumask *wanted = strict_mask(t->set);
-
-		if (wanted && bpf_cpumask_test_cpu(here, (const struct cpumask *)wanted))
-			s->profile_inside++;
-		else if (wanted)
-			s->profile_outside++;
-	}
+	if ((t->profile & VIGIL_PROFILE_CPUS) || t->near_set)
+		note_place(s, t, here);
 	if (t->llc != cpu->llc) {
 		move_llc(t, llc, cpu->llc, cpu->pulled);
 		s->moved_llc++;

@@ -45,6 +45,11 @@ void add_scheduler_metrics(wire::Metrics& out, const SchedStats& stats) {
     runs.add(static_cast<double>(stats.profile_inside), {{"where", "inside"}});
     runs.add(static_cast<double>(stats.profile_outside), {{"where", "outside"}});
   }
+  {
+    auto runs = out.counter("sched_near_runs", "Times a task that prefers the CPUs near its memory began to run, on one of these or on another.");
+    runs.add(static_cast<double>(stats.near_inside), {{"where", "inside"}});
+    runs.add(static_cast<double>(stats.near_outside), {{"where", "outside"}});
+  }
   counter("sched_strict_waits", "Times a task of a strict profile waited for one of its own CPUs.", stats.strict_waits);
   counter("sched_without_storage", "Decisions made without a task's storage.", stats.no_storage);
   {

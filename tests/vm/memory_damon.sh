@@ -7,7 +7,7 @@
 # shape: numa
 # programs: scx_vigil vigilctl tests/kernel/vect_load
 # files: /usr/share/vigil/rules.d=tools/rules.d
-# time_limit: 240
+# time_limit: 400
 . /vigil/lib/test.sh
 
 damon=/sys/kernel/mm/damon/admin/kdamonds
@@ -22,7 +22,7 @@ field_between() { between "$2" "$3" "$(field "$1")"; }
 says() { grep -q "$1" /tmp/log; }
 status_says() { vigilctl status --json | grep -q "$1"; }
 content() { [ "$(cat "$1" 2>/dev/null)" = "$2" ]; }
-daemon() { scx_vigil --mode observe --config /tmp/vigil.toml --log-level debug >/tmp/log 2>&1 & daemon=$!; wait_for 60 says 'ready: observe'; }
+daemon() { scx_vigil --mode observe --config /tmp/vigil.toml --log-level debug "$@" >/tmp/log 2>&1 & daemon=$!; wait_for 60 says 'ready: observe'; }
 
 [ -d $damon ] || { skip "DAMON" "this kernel has none"; finish; }
 equal "the kernel's own statistics hold DAMON" Y "$(cat $stat)"
@@ -103,6 +103,20 @@ kill $load
 daemon
 equal "the next daemon switches it on again" Y "$(cat $stat)"
 equal "... and leaves no kdamonds" 0 "$(cat $damon/nr_kdamonds)"
+kill $daemon; wait $daemon
+
+# What counters say changes a decision. An emulated machine has none: simulated ones, of the node without CPUs.
+printf '[memory]\ndamon_stat = "yield"\nsample_ms = 20\naggregation_ms = 400\nbandwidth_high_mib_s = 100\n' >/tmp/vigil.toml
+taskset f vect_load 128 16 node=2 >/tmp/load 2>&1 &
+load=$!
+wait_for 30 grep -q ready /tmp/load
+daemon
+check "with its memory near and no counters, it is due 20 ms sooner" wait_for 60 is lead_us 20000
+kill $daemon; wait $daemon
+daemon --simulate cxl
+check "with counters that say its node is busy, 30 ms" wait_for 60 is lead_us 30000
+check "... which is labelled simulated" sh -c "vigilctl explain $load --json | grep -q '\"simulated\":true'"
+kill $load
 kill $daemon; wait $daemon
 cp /tmp/log /out/
 finish

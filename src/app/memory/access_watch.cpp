@@ -62,10 +62,10 @@ Result<void> AccessWatch::start(MemoryEvents& events, const ProcKey& key, const 
 void AccessWatch::stop(MemoryEvents& events, const ProcKey& key) {
   const auto found = watched_.find(key);
   if (found == watched_.end()) return;
+  kLog.debug("DAMON leaves process {} alone", key.tgid);
   events.ignore(found->second.damon.kdamond);
   admin_.stop(found->second.damon.slot);
-  watched_.erase(found);
-  kLog.debug("DAMON leaves process {} alone", key.tgid);
+  watched_.erase(found);  // `key` may be in it
 }
 
 void AccessWatch::stop_all(MemoryEvents& events) {

@@ -128,9 +128,12 @@ std::pair<std::optional<NodeId>, std::string> MemoryModel::choose(const Process&
   }
   if (!best) return {std::nullopt, "nothing is known of where its memory is"};
   const auto& chosen = all[*best];
-  if (present && best_score < *present + settings_.domain_margin) return {process.hint.near, process.why};
-  if (best_score < *least + settings_.domain_margin || chosen.cpus == everything)
+  if (present && best_score < *present + settings_.domain_margin) {
+    // It stays where it is, for the reason of then if another is a little better by now.
+    if (chosen.node != process.hint.near) return {process.hint.near, process.why};
+  } else if (best_score < *least + settings_.domain_margin || chosen.cpus == everything) {
     return {std::nullopt, "no CPUs are clearly nearer to its memory than others"};
+  }
   std::string why = "CPUs " + chosen.cpus.to_string() + ": ";
   if (!process.view.hot_pages.empty() && best_facts.near)
     why += percent(*best_facts.near) + " of its hot memory is near";

@@ -437,6 +437,8 @@ SchedStats Scheduler::read_stats() const {
     out.strict_waits += from.strict_waits;
     out.groups_full += from.groups_full;
     out.groups_limited += from.groups_limited;
+    out.near_inside += from.near_inside;
+    out.near_outside += from.near_outside;
     for (std::size_t k = 0; k < kWorkloadClassCount; k++) {
       out.class_runs[k] += from.class_runs[k];
       out.class_ns[k] += from.class_ns[k];

@@ -87,6 +87,14 @@ TEST_CASE("model: CXL memory that comes draws those who may use it to the CPUs n
   CHECK(model.hint(kDb)->near == std::nullopt);
 }
 
+TEST_CASE("model: the reason given is the present one, also where the preference stays") {
+  auto model = model_on(test::with_cxl());
+  CHECK(near_of(model) == 1U);
+  model.take(sample({0, 0, 256}, {kSecond}));
+  CHECK(near_of(model) == 1U);
+  CHECK(model.why(kDb) == "CPUs 4-7: 100 % of its hot memory is near");
+}
+
 TEST_CASE("model: where the hot pages are counts more than that there is CXL memory") {
   auto model = model_on(test::with_cxl());
   model.take(sample({256}, {kSecond}));
