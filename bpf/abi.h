@@ -76,6 +76,7 @@ enum vigil_decision_flags {
 	VIGIL_F_BOUNDARY = 1 << 2, /* cuts ancestry off; without a class of its own the rest of the chain decides */
 	VIGIL_F_MEMORY = 1 << 3,   /* memory-bound: placement follows memory */
 	VIGIL_F_VCPU = 1 << 4,	   /* a thread that runs guest code */
+	VIGIL_F_STORM = 1 << 5,	   /* holds only while a storm (struct vigil_storm) lasts; never of a rule */
 };
 
 #define VIGIL_RULE_USER 0xffffffffU /* no rule: a person said so */
@@ -169,6 +170,7 @@ enum vigil_kernel_flag {
 	VIGIL_KFLAG_REALTIME = 5, /* SCHED_FIFO, SCHED_RR or SCHED_DEADLINE */
 	VIGIL_KFLAG_ANY = 6,	  /* every task */
 	VIGIL_KFLAG_SCRIPT = 7,	  /* a #! script: the executable is its interpreter */
+	VIGIL_KFLAG_STORM = 8,	  /* the root of an exec storm: becomes known while it runs */
 };
 
 /* FNV-1a over the bytes (for SUFFIX: last byte first), 64 bit. */
@@ -249,6 +251,8 @@ struct vigil_config {
 	__u32 may_wait;	  /* mask of classes: what is told of them waits for the next wake-up, whatever causes it */
 	__u32 profile_all; /* a person's choice for every game; VIGIL_PROFILE_MARK is set, 0: no choice */
 	__u32 profile_keys; /* bit enum vigil_profile_key_kind: some profile is found that way */
+	__u32 storm_execs; /* programs executed below a process in a second that make a storm; 0: never */
+	__u32 pad;
 	struct vigil_index index[2]; /* by gen & 1 */
 };
 
@@ -312,6 +316,24 @@ struct vigil_cgroup {
 };
 ABI_SIZE(struct vigil_cgroup, 56);
 
+/* Map `storms`, by the root's tgid: exec storms, the last ones that were. */
+#define VIGIL_MAX_STORMS 64
+#define VIGIL_STORM_HOLD_NS 3000000000ULL /* a storm is over when its rate has been gone for this long */
+struct vigil_storm {
+	__u64 begin_ns;
+	__u64 hot_ns;	 /* when it last had the rate */
+	__u64 second_ns; /* when the second that is being counted began */
+	__u64 execs;
+	__u64 forks;
+	__u64 hushed; /* changes of class that user space was not told of */
+	__u32 second_execs;
+	__u32 root;
+	__u32 gen;
+	__u32 pad;
+	struct vigil_decision decision; /* what its descendants inherit */
+};
+ABI_SIZE(struct vigil_storm, 72);
+
 /* --- events -------------------------------------------------------------------------------------------- */
 
 enum vigil_event {
@@ -326,6 +348,7 @@ enum vigil_event {
 	VIGIL_EV_SNAPSHOT = 8, /* found by the iterator */
 	VIGIL_EV_ASSIGN = 9,   /* the daemon wrote a decision */
 	VIGIL_EV_SCHED = 10,   /* the scheduler started, stopped or was ejected */
+	VIGIL_EV_STORM = 11,   /* a process has become the root of an exec storm, or the storm is over */
 	VIGIL_EV_SAMPLE = 12,  /* memory-bound tasks have run: read the memory counters */
 	VIGIL_EV_COUNT = 16,
 };
@@ -345,7 +368,7 @@ enum vigil_task_event_flags {
 	VIGIL_EVF_THREAD = 1 << 3, /* FORK: a new thread, not a process */
 };
 
-/* FORK, EXEC, EXIT, RENAME, CGROUP_ATTACH, SNAPSHOT */
+/* FORK, EXEC, EXIT, RENAME, CGROUP_ATTACH, SNAPSHOT, STORM */
 struct vigil_ev_task {
 	struct vigil_ev_hdr hdr;
 	__u32 ppid; /* tgid of the real parent */
@@ -419,7 +442,7 @@ struct vigil_snapshot {
 	__u32 force;	 /* decide even where the parent is not decided yet */
 	__u32 decided;	 /* out: tasks decided in this run */
 	__u32 deferred;	 /* out: tasks that wait for their parent */
-	__u32 tasks;	 /* out: all tasks seen */
+	__u32 tasks;	 /* out: all tasks seen; of calm_tasks: those that still belong to a storm */
 	__u32 classes[16]; /* out: processes by class */
 	__u32 threads[16]; /* out: threads by class */
 };

@@ -253,6 +253,15 @@ static __always_inline bool decide_image(struct vigil_scratch *s, struct vigil_v
 	return boundary;
 }
 
+/* What later evidence and storms ask of an image. */
+static __always_inline void note_image(const struct vigil_scratch *s, struct vigil_task *t)
+{
+	t->brood.image_rank = s->best[VIGIL_LEVEL_IMAGE].rank;
+	t->brood.boundary = s->boundary && s->boundary >= s->best[VIGIL_LEVEL_IMAGE].rank;
+	if (t->brood.boundary)
+		t->brood.storm = 0;
+}
+
 /* A thread's new name: only THREAD rules, in the light of what its process is. */
 static __always_inline void decide_thread(struct vigil_scratch *s, struct vigil_verdict *v, const void *comm)
 {

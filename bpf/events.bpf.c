@@ -13,7 +13,7 @@
  * lives in task storage: losing a ring record loses no verdict, only the news of it, which counters->lost_gen makes up for.
  * Works on kernels without sched_ext.
  */
-#include "classify.bpf.h"
+#include "storm.bpf.h"
 #include "sampling.bpf.h"
 
 struct {
@@ -126,12 +126,77 @@ static __always_inline bool profile_is_told(const struct vigil_verdict *v)
 	return profile && (profile->flags & VIGIL_PROFILE_TOLD);
 }
 
+/* Of the whole machine, written by every CPU without order: a count that is a little off opens the gate a little sooner or later. */
+struct vigil_brood all_execs;
+
+/* Can there be a storm somewhere? One that is about to begin is noticed half its rate later. */
+static __always_inline bool execs_are_dense(const struct vigil_config *cfg, __u64 now)
+{
+	__u64 elapsed = now - all_execs.since_ns;
+
+	if (!cfg->storm_execs)
+		return false;
+	if (elapsed > SECOND) {
+		all_execs.execs = elapsed > 2 * SECOND ? 0 : all_execs.execs / 2;
+		all_execs.since_ns = now;
+	}
+	return ++all_execs.execs >= cfg->storm_execs / 2;
+}
+
+/*
+ * One more exec below each of current's ancestors: is one of them the root of a storm now, or already? A global function, for
+ * the verifier to look at once, not behind each of the ways through on_exec.
+ */
+__noinline int watch_for_storm(void)
+{
+	struct task_struct *a = bpf_get_current_task_btf(), *root_task = NULL;
+	struct vigil_task *t = task_get(a), *root = NULL, *below = NULL;
+	struct vigil_config *cfg = config_get();
+	struct vigil_scratch *s = scratch_get();
+	__u64 now = bpf_ktime_get_ns();
+	struct vigil_storm *storm;
+	__u8 before;
+	int i;
+
+	if (!t || !cfg || !s)
+		return 0;
+	bpf_for(i, 0, STORM_LEVELS) {
+		struct vigil_task *at;
+
+		a = a->real_parent;
+		if (!a)
+			break;
+		a = a->group_leader;
+		if (!a || a->pid <= 1 || (a->flags & PF_KTHREAD))
+			break;
+		at = task_get(a);
+		if (!at || !storm_may_root(a, at))
+			break;
+		if (at->brood.storm && (storm = storm_of(cfg, &at->brood, now))) {
+			storm_takes_in(storm, t, below, now);
+			return 0;
+		}
+		below = at;
+		if (storm_rate(cfg, a, &at->brood, now)) {
+			root = at;
+			root_task = a;
+		}
+	}
+	if (!root || !root_task)
+		return 0;
+	before = root->v.klass;
+	if (storm_begin(s, cfg, root, now) && worth_telling(cfg, root, true))
+		tell(cfg, root_task, root, VIGIL_EV_STORM, VIGIL_EVF_CHANGED, before);
+	return 0;
+}
+
 SEC("tp_btf/task_newtask")
 int BPF_PROG(on_newtask, struct task_struct *p, __u64 clone_flags)
 {
 	struct vigil_config *cfg = config_get();
 	struct task_struct *parent = bpf_get_current_task_btf();
 	struct vigil_counters *c = counters_get();
+	struct vigil_storm *storm;
 	struct vigil_task *t, *pt;
 	bool thread = clone_flags & CLONE_THREAD, changed;
 	__u64 now, cgroup_id;
@@ -145,8 +210,15 @@ int BPF_PROG(on_newtask, struct task_struct *p, __u64 clone_flags)
 		return 0;
 	now = bpf_ktime_get_ns();
 	pt = task_get(parent);
-	if (pt)
+	if (pt) {
 		__builtin_memcpy(&t->v, &pt->v, sizeof(t->v));
+		t->brood.storm = pt->brood.storm;
+		t->brood.image_rank = pt->brood.image_rank;
+		t->brood.boundary = pt->brood.boundary;
+	}
+	storm = storm_of(cfg, &t->brood, now);
+	if (storm && !thread)
+		__sync_fetch_and_add(&storm->forks, 1);
 	verdict_identify(&t->v, p);
 	t->v.cause = VIGIL_EV_FORK;
 	t->v.event_ns = t->v.decided_ns = now;
@@ -167,7 +239,7 @@ int BPF_PROG(on_newtask, struct task_struct *p, __u64 clone_flags)
 		apply_cgroup(&t->v, cgroup_id);
 	previous = t->v.klass;
 	changed = verdict_resolve(&t->v, VIGIL_EV_FORK, now);
-	if (worth_telling(cfg, t, changed || (!thread && profile_is_told(&t->v))))
+	if (worth_telling(cfg, t, changed || (!thread && profile_is_told(&t->v))) && !storm_hushes(cfg, t, previous, now))
 		tell(cfg, p, t, VIGIL_EV_FORK, (changed ? VIGIL_EVF_CHANGED : 0) | (thread ? VIGIL_EVF_THREAD : 0), previous);
 	return 0;
 }
@@ -184,7 +256,7 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 	struct mm_struct *mm;
 	__u16 profile;
 	__u8 previous;
-	bool changed, boundary;
+	bool changed, boundary, stormy;
 
 	count(c, VIGIL_EV_EXEC);
 	if (!cfg || !s || !cfg->enabled)
@@ -203,6 +275,8 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 	} else if (t->v.level < VIGIL_LEVEL_CGROUP) {
 		__builtin_memset(&t->v.decision[VIGIL_LEVEL_ANCESTRY], 0, sizeof(struct vigil_decision));
 	}
+
+	stormy = storm_before_exec(t, now);
 
 	cgroup_id = task_cgroup_id(p);
 	apply_cgroup(&t->v, cgroup_id);
@@ -229,6 +303,7 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 	gather_comm(s, p->comm);
 	boundary = decide_image(s, &t->v, cfg, previous);
 	decide_profile(&t->v, s->profile, PROFILE_EXEC | (boundary ? PROFILE_BOUNDARY : 0), previous);
+	note_image(s, t);
 
 	changed = verdict_resolve(&t->v, VIGIL_EV_EXEC, now);
 	if (s->refine)
@@ -237,8 +312,11 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 		t->v.inherited_from = 0;
 	if (t->v.truncated && c)
 		__sync_fetch_and_add(&c->truncated, 1);
-	if (worth_telling(cfg, t, changed || profile != t->v.profile || (t->v.flags & VIGIL_F_REFINE)))
+	if (worth_telling(cfg, t, changed || profile != t->v.profile || (t->v.flags & VIGIL_F_REFINE)) &&
+	    !storm_hushes(cfg, t, previous, now))
 		tell(cfg, p, t, VIGIL_EV_EXEC, changed ? VIGIL_EVF_CHANGED : 0, previous);
+	if (!stormy && execs_are_dense(cfg, now))
+		watch_for_storm();
 	return 0;
 }
 

@@ -70,6 +70,13 @@ struct {
 	__type(value, __u32);
 } profile_keys SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, VIGIL_MAX_STORMS);
+	__type(key, __u32);
+	__type(value, struct vigil_storm);
+} storms SEC(".maps");
+
 static __always_inline struct vigil_config *config_get(void)
 {
 	__u32 zero = 0;

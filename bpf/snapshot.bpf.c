@@ -9,7 +9,7 @@
  *
  * Only the daemon runs these, one at a time: a single scratch is enough.
  */
-#include "classify.bpf.h"
+#include "storm.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -101,9 +101,12 @@ static __always_inline bool keep_ancestry(struct vigil_verdict *v, struct vigil_
 	*kept = v->decision[VIGIL_LEVEL_ANCESTRY];
 	if (rule != VIGIL_RULE_USER) {
 		heir = bpf_map_lookup_elem(&heirs, &rule);
+		__u8 storm = v->decision[VIGIL_LEVEL_ANCESTRY].flags & VIGIL_F_STORM;
+
 		if (!heir || !heir->rule || !(heir->flags & VIGIL_F_INHERIT))
 			return false;
 		*kept = *heir;
+		kept->flags |= storm;
 	}
 	heir = bpf_map_lookup_elem(&heirs, &zero);
 	if (heir)
@@ -117,13 +120,13 @@ static __always_inline bool decide_task(struct vigil_scratch *s, struct vigil_co
 {
 	struct vigil_decision user = t->v.decision[VIGIL_LEVEL_USER];
 	struct vigil_verdict *parent = &work->parent;
-	struct vigil_decision ancestry;
+	struct vigil_decision ancestry = {};
 	struct task_struct *other;
 	struct mm_struct *mm;
 	bool thread, have, kept, boundary, inherited;
 	__u16 profile = t->v.profile, matched = t->v.matched;
 	__u8 reported = t->v.reported, before = t->v.klass;
-	__u32 pid = p->pid, from = t->v.inherited_from, appid = t->v.appid, marks;
+	__u32 pid = p->pid, from = t->v.inherited_from, appid = t->v.appid, marks = 0;
 
 	thread = pid != p->tgid;
 	bpf_rcu_read_lock();
@@ -182,6 +185,7 @@ static __always_inline bool decide_task(struct vigil_scratch *s, struct vigil_co
 	boundary = decide_image(s, &t->v, cfg, have ? parent->klass : VIGIL_CLASS_REGULAR);
 	decide_profile(&t->v, s->profile, PROFILE_EXEC | (boundary ? PROFILE_BOUNDARY : 0),
 		       inherited ? before : have ? parent->klass : VIGIL_CLASS_REGULAR);
+	note_image(s, t);
 	verdict_resolve(&t->v, VIGIL_EV_SNAPSHOT, bpf_ktime_get_ns());
 	if (s->refine)
 		t->v.flags |= VIGIL_F_REFINE;
@@ -253,6 +257,47 @@ int snapshot_tasks(struct bpf_iter__task *ctx)
 			process->v.reported = 1;
 		bpf_rcu_read_unlock();
 	}
+	return 0;
+}
+
+/* Takes back what rested on storms that are over. Told of: those whose class user space has heard of. */
+SEC("iter/task")
+int calm_tasks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *p = ctx->task;
+	struct vigil_config *cfg = config_get();
+	struct vigil_snapshot *req;
+	struct snapshot_work *work;
+	struct vigil_task *t;
+	__u64 now = bpf_ktime_get_ns();
+	__u32 zero = 0, rested = 0;
+
+	req = bpf_map_lookup_elem(&snapshot, &zero);
+	work = bpf_map_lookup_elem(&snapshot_work, &zero);
+	if (!p || !cfg || !req || !work)
+		return 0;
+	t = bpf_task_storage_get(&tasks, p, 0, 0);
+	if (!t)
+		return 0;
+	for (int i = 0; i < VIGIL_LEVEL_COUNT; i++)
+		rested |= t->v.decision[i].flags & VIGIL_F_STORM;
+	if (!rested)
+		return 0;
+	if (storm_of(cfg, &t->brood, now)) {
+		req->tasks++;
+		return 0;
+	}
+	for (int i = 0; i < VIGIL_LEVEL_COUNT; i++)
+		if (t->v.decision[i].flags & VIGIL_F_STORM)
+			__builtin_memset(&t->v.decision[i], 0, sizeof(struct vigil_decision));
+	if (!t->v.decision[VIGIL_LEVEL_IMAGE].rule)
+		t->brood.image_rank = 0;
+	t->v.inherited_from = 0;
+	req->decided++;
+	if (!verdict_resolve(&t->v, VIGIL_EV_STORM, now) || !t->v.reported)
+		return 0;
+	task_record(&work->record, p, &t->v, VIGIL_EV_STORM, VIGIL_EVF_CHANGED);
+	bpf_seq_write(ctx->meta->seq, &work->record, sizeof(work->record));
 	return 0;
 }
 

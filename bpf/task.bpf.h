@@ -10,9 +10,20 @@
 #include "abi.h"
 #include "sched_task.h"
 
+/* What is counted of a process to notice exec storms (storm.bpf.h), and what later evidence is weighed against. */
+struct vigil_brood {
+	__u32 storm; /* tgid of the storm's root, 0 none; inherited at fork */
+	__u32 execs; /* programs executed below it, halved each second */
+	__u64 since_ns;
+	__u64 faults; /* its ended children's when that second began */
+	__u32 image_rank; /* match_best.rank of the IMAGE decision */
+	__u32 boundary; /* a boundary rule held for the image */
+};
+
 struct vigil_task {
 	struct vigil_verdict v;
 	struct vigil_sched_task sched;
+	struct vigil_brood brood;
 };
 
 struct {

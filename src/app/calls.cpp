@@ -192,6 +192,10 @@ wire::StatusReport Daemon::status() {
     for (std::size_t i = VIGIL_EV_FORK; i <= VIGIL_EV_CGROUP_ATTACH; ++i)
       out.events.push_back({std::string(kEventNames[i]), counters.seen[i], counters.reported[i], counters.lost[i]});
   }
+  if (classifier_)
+    for (const auto& storm : classifier_->storms())
+      out.storms.push_back({storm.root, storm.execs, storm.forks, storm.hushed, storm.begin_ns,
+                            monotonic_now() > storm.hot_ns + VIGIL_STORM_HOLD_NS});
   out.resyncs = engine_.losses().resyncs;
   out.ejections = ejections_;
   report_profiles(out);

@@ -89,6 +89,10 @@ Result<void> Daemon::start_classifier() {
   install_profiles(book_);
   if (auto done = classifier_->install_rules(wire::encode(book_.compiled)); !done) return done;
   if (auto done = classifier_->attach(); !done) return done;
+  classifier_->set_storm(options_.storm_execs);
+  auto storms = StormWatch::create(*loop_, *classifier_, [this](std::span<const std::byte> record) { on_record(record); });
+  if (!storms) return fail(std::move(storms).error());
+  storms_ = std::move(*storms);
   classifier_->enable();
 
   auto watch = loop::Watch::create(*loop_, classifier_->events_fd(), loop::Ready{.readable = true},
@@ -198,6 +202,7 @@ void Daemon::on_record(std::span<const std::byte> record) {
   if (record.size() >= sizeof(header)) std::memcpy(&header, record.data(), sizeof(header));
   if (header.kind == VIGIL_EV_SCHED) return on_scheduler_exit();
   if (header.kind == VIGIL_EV_SAMPLE) return on_sample_due();
+  if (header.kind == VIGIL_EV_STORM) storms_->storm_began();
   auto event = wire::decode(record);
   if (!event) {
     kLog.warn("an event record was not understood: {}", event.error().message());
@@ -329,6 +334,8 @@ Result<void> Daemon::reload_settings() {
   watch_device_nodes();
   options_.rule_folders = fresh->rule_folders;
   options_.profile_folders = fresh->profile_folders;
+  options_.storm_execs = fresh->storm_execs;
+  if (classifier_) classifier_->set_storm(options_.storm_execs);
   options_.scheduler = fresh->scheduler;
   options_.classes = fresh->classes;
   options_.memory = fresh->memory;

@@ -22,6 +22,7 @@
 #include "app/power/power_watch.hpp"
 #include "app/rule_book.hpp"
 #include "app/settings.hpp"
+#include "app/storm_watch.hpp"
 #include "base/result.hpp"
 #include "core/engine/engine.hpp"
 #include "core/engine/supervisor.hpp"
@@ -71,6 +72,7 @@ class Daemon {
   void check_losses();
   void reload();
   void watch_rule_folders();
+  void tell_of_ananicy() const;
   void on_rules_changed();
   Result<void> reload_settings();
   std::string service_status() const;
@@ -167,6 +169,7 @@ class Daemon {
   std::uint64_t lost_seen_ = 0;
   std::uint64_t lost_total_ = 0;
 
+  std::unique_ptr<StormWatch> storms_;
   std::unique_ptr<PowerWatch> power_;
   std::unique_ptr<DevicePushes> pushes_;
   std::unique_ptr<MachineWatch> machine_;

@@ -20,6 +20,7 @@ std::string_view cause_name(Cause cause) {
     case Cause::cgroup_attach: return "cgroup_attach";
     case Cause::snapshot: return "snapshot";
     case Cause::assign: return "assign";
+    case Cause::storm: return "storm";
   }
   return "none";
 }

@@ -87,6 +87,7 @@ Result<Options> settle(const CommandLine& line) {
   out.profile_folders = folders(line.profiles, settings->profiles, "profiles.d");
   // Its own rules alone, say for a test: profiles may name rules that are not among them.
   if (!line.rules.empty() && line.profiles.empty()) out.profile_folders.clear();
+  if (settings->storm_execs) out.storm_execs = *settings->storm_execs;
   if (line.sysfs_root) out.sysfs_root = *line.sysfs_root;
   if (line.proc_root) out.proc_root = *line.proc_root;
   out.simulate_cxl = line.simulate_cxl;

@@ -37,7 +37,7 @@ struct Decision {
 
 // What brought the last change of a verdict.
 enum class Cause : std::uint8_t {
-  none = 0, fork = 1, exec = 2, exit = 3, rename = 4, cgroup_attach = 7, snapshot = 8, assign = 9,
+  none = 0, fork = 1, exec = 2, exit = 3, rename = 4, cgroup_attach = 7, snapshot = 8, assign = 9, storm = 11,
 };
 
 struct TaskVerdict {

@@ -97,7 +97,7 @@ Result<Facts> facts_of(const DescribedProcess& process, const RuleSet& rules) {
   facts.uid = process.uid;
   for (const auto& name : process.kernel) {
     const auto flag = classify::parse_kernel_flag(name);
-    if (!flag) return fail("--kernel " + name + ": there are kthread, kworker, pidns, nice, realtime, script");
+    if (!flag) return fail("--kernel " + name + ": there are kthread, kworker, pidns, nice, realtime, script, storm");
     facts.flags |= classify::flag_bit(*flag);
   }
   if (!process.before.empty()) {

@@ -37,6 +37,7 @@ SAME(Cause::rename, VIGIL_EV_RENAME);
 SAME(Cause::cgroup_attach, VIGIL_EV_CGROUP_ATTACH);
 SAME(Cause::snapshot, VIGIL_EV_SNAPSHOT);
 SAME(Cause::assign, VIGIL_EV_ASSIGN);
+SAME(Cause::storm, VIGIL_EV_STORM);
 SAME(Decision::kInherit, VIGIL_F_INHERIT);
 SAME(Decision::kRefine, VIGIL_F_REFINE);
 SAME(Decision::kBoundary, VIGIL_F_BOUNDARY);
@@ -150,7 +151,8 @@ Result<Event> decode(std::span<const std::byte> bytes) {
     case VIGIL_EV_RENAME:
     case VIGIL_EV_CGROUP_ATTACH:
     case VIGIL_EV_ASSIGN:
-    case VIGIL_EV_SNAPSHOT: {
+    case VIGIL_EV_SNAPSHOT:
+    case VIGIL_EV_STORM: {
       vigil_ev_task record{};
       if (bytes.size() < sizeof(record)) return fail("task record too short");
       std::memcpy(&record, bytes.data(), sizeof(record));

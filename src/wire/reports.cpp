@@ -40,6 +40,14 @@ json to_json(const StatusReport& report) {
   json profiles = json::array();
   for (const auto& each : report.profiles)
     profiles.push_back({{"name", each.name}, {"why", each.why}, {"processes", each.processes}, {"mode", or_null(each.mode)}});
+  json storms = json::array();
+  for (const auto& each : report.storms)
+    storms.push_back({{"pid", each.pid},
+                      {"execs", each.execs},
+                      {"forks", each.forks},
+                      {"hushed", each.hushed},
+                      {"began_ns", each.began_ns},
+                      {"over", each.over}});
   json profile = nullptr;
   if (!report.profiles.empty()) profile = {{"name", report.profiles.back().name}, {"why", report.profiles.back().why}};
   json power = nullptr;
@@ -71,6 +79,7 @@ json to_json(const StatusReport& report) {
           {"classes", std::move(classes)},
           {"events", std::move(events)},
           {"lost", lost},
+          {"storms", std::move(storms)},
           {"resyncs", report.resyncs},
           {"ejections", std::move(ejections)},
           {"profile", std::move(profile)},

@@ -75,6 +75,16 @@ struct StatusReport {
   Mode tuning_in_force = Mode::automatic;  // what it comes to now
   std::vector<ClassCount> classes = {};
   std::vector<EventCount> events = {};
+  // Exec storms: trees that execute programs by the hundred, whose changes of class were only counted.
+  struct Storm {
+    std::uint32_t pid = 0;  // of its root
+    std::uint64_t execs = 0;
+    std::uint64_t forks = 0;
+    std::uint64_t hushed = 0;
+    std::uint64_t began_ns = 0;
+    bool over = false;
+  };
+  std::vector<Storm> storms = {};
   std::uint64_t resyncs = 0;  // times the process table was read anew after a loss
   std::vector<Ejection> ejections = {};
   std::vector<Profile> profiles = {};  // in force for something that runs, in the order in which they began

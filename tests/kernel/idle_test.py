@@ -41,13 +41,17 @@ def settle(daemon):
 
 
 def measure(daemon):
-    """Context switches of the daemon in an interval, and records reported in a longer one around it."""
+    """Context switches of the daemon in an interval, and records reported in a longer one around it. While somebody's storm of execs
+    lasts, and once behind it, the daemon looks every 3.5 seconds whether it is over: each look counts as a record."""
     records = reported(daemon)
     settle(daemon)
     before = switches(daemon.pid)
     time.sleep(SECONDS)
     after = switches(daemon.pid)
-    return after[0] - before[0], after[1] - before[1], reported(daemon) - records
+    records = reported(daemon) - records
+    if daemon.status()["storms"]:
+        records += SECONDS // 3 + 2
+    return after[0] - before[0], after[1] - before[1], records
 
 
 @suite.case(f"{SECONDS} s with nothing to be told of: not one context switch")

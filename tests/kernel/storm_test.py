@@ -48,6 +48,13 @@ class Storm:
         self.process.wait()
 
 
+def daemon_without_governor(world, *options):
+    """These storms are about news: of a storm that is known for one there would be none."""
+    config = world.folder / "no-governor.toml"
+    config.write_text("storm_execs = 0\n")
+    return world.start_daemon("--config", config, *options)
+
+
 def storms(world):
     words = []
     for environment, program, _ in IMAGES:
@@ -73,7 +80,7 @@ def rain(world):
 
 @suite.case("20,000 execs beside a fork storm: every survivor has the right class")
 def storm(world):
-    daemon = world.daemon()
+    daemon = daemon_without_governor(world)
     before = daemon.status()["events"]
     both, executed, forked = rain(world)
     look_at(daemon, executed, forked)
@@ -87,7 +94,7 @@ def storm(world):
 
 @suite.case("the same with someone watching every event: the watcher hears of each survivor's exec, or of a loss")
 def watched(world):
-    daemon = world.daemon()
+    daemon = daemon_without_governor(world)
     stream = daemon.watch()
     both, executed, forked = rain(world)
     look_at(daemon, executed, forked)
@@ -107,7 +114,7 @@ def watched(world):
 
 @suite.case("a ring of 4 KiB loses records: told, resynchronised, and every survivor has the right class")
 def losses(world):
-    daemon = world.start_daemon("--ring-bytes", "4096")
+    daemon = daemon_without_governor(world, "--ring-bytes", "4096")
     try:
         stream = daemon.watch(everything=True)
         # Stopped meanwhile, so that the ring overflows however fast the machine is.
@@ -159,7 +166,7 @@ program = "reload-marker"
 def reloaded(world):
     folder = world.rules(EXTRA.format(turn=0, klass="ai"), "turns")
     built_in = pathlib.Path(__file__).parents[2] / "tools" / "rules.d"
-    daemon = world.start_daemon("--rules", built_in, "--rules", folder)
+    daemon = daemon_without_governor(world, "--rules", built_in, "--rules", folder)
     try:
         marker = world.start("reload-marker")
         both = storms(world)

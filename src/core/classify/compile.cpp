@@ -127,6 +127,8 @@ using Row = std::vector<Simple>;
 
 // Smaller: seen less often, so fewer rules are tried in vain.
 std::uint32_t selectivity(const SimpleAtom& atom) {
+  // What becomes known while a program runs is what its rules must be found by.
+  if (atom.field == Field::flag && atom.text == to_string(KernelFlag::storm)) return 0;
   if (atom.field == Field::flag) return atom.text == to_string(KernelFlag::any) ? kUnselective : 500;
   static constexpr std::array<std::uint32_t, 10> kOrder = {0, 10, 11, 12, 13, 22, 14, 40, 41, 42};
   const std::uint32_t by_field = kOrder[static_cast<std::size_t>(atom.field)];

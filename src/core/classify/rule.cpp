@@ -23,7 +23,8 @@ std::string_view to_string(Level level) {
 namespace {
 
 constexpr std::array kFlags = {KernelFlag::kthread, KernelFlag::kworker,  KernelFlag::pidns,
-                               KernelFlag::nice,    KernelFlag::realtime, KernelFlag::any, KernelFlag::script};
+                               KernelFlag::nice,    KernelFlag::realtime, KernelFlag::any, KernelFlag::script,
+                               KernelFlag::storm};
 
 std::string_view subject(Field field) {
   switch (field) {
@@ -58,6 +59,7 @@ std::string_view to_string(KernelFlag flag) {
     case KernelFlag::realtime: return "realtime";
     case KernelFlag::any: return "any";
     case KernelFlag::script: return "script";
+    case KernelFlag::storm: return "storm";
   }
   return "any";
 }

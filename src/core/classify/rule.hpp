@@ -44,7 +44,7 @@ enum class Field : std::uint8_t {
 };
 
 // Bits of a fact set; 1 << enum vigil_kernel_flag in bpf/abi.h.
-enum class KernelFlag : std::uint8_t { kthread = 1, kworker = 2, pidns = 3, nice = 4, realtime = 5, any = 6, script = 7 };
+enum class KernelFlag : std::uint8_t { kthread = 1, kworker = 2, pidns = 3, nice = 4, realtime = 5, any = 6, script = 7, storm = 8 };
 std::string_view to_string(KernelFlag flag);
 std::optional<KernelFlag> parse_kernel_flag(std::string_view name);
 inline constexpr std::uint32_t flag_bit(KernelFlag flag) { return 1U << static_cast<unsigned>(flag); }

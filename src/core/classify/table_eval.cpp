@@ -75,7 +75,7 @@ class Evaluation {
 
   void collect_flags(Seen& seen) {
     for (const auto flag : {KernelFlag::kthread, KernelFlag::kworker, KernelFlag::pidns, KernelFlag::nice,
-                            KernelFlag::realtime, KernelFlag::any, KernelFlag::script})
+                            KernelFlag::realtime, KernelFlag::any, KernelFlag::script, KernelFlag::storm})
       if (has_flag(facts_, flag))
         look_up(atom_key(Field::flag, Shape::exact, to_string(flag)), {}, seen);
   }

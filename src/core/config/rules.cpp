@@ -455,8 +455,8 @@ class RulesParser {
     if (key.name == "kernel") {
       if (classify::parse_kernel_flag(text)) return {};
       return "unknown kernel flag " + quoted +
-             TomlReader::suggestion(text, {"kthread", "kworker", "pidns", "nice", "realtime", "any", "script"}) +
-             " (there are kthread, kworker, pidns, nice, realtime, script, any)";
+             TomlReader::suggestion(text, {"kthread", "kworker", "pidns", "nice", "realtime", "any", "script", "storm"}) +
+             " (there are kthread, kworker, pidns, nice, realtime, script, storm, any)";
     }
     if (key.name == "device") {
       if (classify::parse_device_kind(text)) return {};

@@ -46,6 +46,8 @@ class SettingsParser {
         number(node, "ring_kib", 64, 65536, out_.ring_kib);
         if (out_.ring_kib && !std::has_single_bit(*out_.ring_kib))
           reader_.mistake(node.source(), "'ring_kib' must be a power of two");
+      } else if (key == "storm_execs") {
+        number(node, "storm_execs", 0, 100000, out_.storm_execs);
       } else if (key == "scheduler") {
         section(node, "scheduler", [&](const toml::key& name, const toml::node& value) { return scheduler(name, value); });
       } else if (key == "power") {
@@ -63,7 +65,7 @@ class SettingsParser {
       } else if (key == "memory") {
         section(node, "memory", [&](const toml::key& name, const toml::node& value) { memory(name, value); });
       } else {
-        reader_.unknown_key(key, {"mode", "events", "log_level", "socket", "socket_group", "rules", "profiles", "ring_kib", "scheduler", "class", "memory", "power", "x3d"});
+        reader_.unknown_key(key, {"mode", "events", "log_level", "socket", "socket_group", "rules", "profiles", "ring_kib", "storm_execs", "scheduler", "class", "memory", "power", "x3d"});
       }
     }
     sort_by_place(mistakes_);

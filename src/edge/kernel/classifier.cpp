@@ -18,7 +18,7 @@ namespace {
 constexpr std::array kPrograms = {"on_newtask", "on_exec", "on_rename", "on_exit", "on_cgroup_mkdir", "on_cgroup_rmdir",
                                   "on_cgroup_attach"};
 constexpr std::array kSharedMaps = {"tasks", "events", "config", "counters", "atoms_even", "atoms_odd", "cgroups", "cands",
-                                  "rules", "profiles", "profile_keys"};
+                                  "rules", "profiles", "profile_keys", "storms"};
 constexpr std::uint32_t kHalf = VIGIL_MAX_RULES / 2;
 constexpr std::array kAtomMaps = {"atoms_even", "atoms_odd"};  // by generation
 constexpr std::uint32_t kCandHalf = VIGIL_MAX_CANDS / 2;
@@ -261,6 +261,35 @@ Result<Classifier::SnapshotTotals> Classifier::snapshot(bool all, const OnCgroup
     break;
   }
   return totals;
+}
+
+void Classifier::set_storm(std::uint32_t execs) { __atomic_store_n(&config_->storm_execs, execs, __ATOMIC_RELAXED); }
+
+Result<std::uint32_t> Classifier::calm(const OnRecord& on_task) {
+  BpfLink link(bpf_program__attach_iter(snapshot_.program("calm_tasks"), nullptr));
+  if (!link) return fail_system("attach the task iterator");
+  const __u32 zero = 0;
+  const int request_fd = snapshot_.map_fd("snapshot");
+  vigil_snapshot request{};
+  if (bpf_map_update_elem(request_fd, &zero, &request, BPF_ANY) < 0) return fail_system("look for storms that are over");
+  auto bytes = read_iterator(bpf_link__fd(link.get()));
+  if (!bytes) return fail(std::move(bytes).error().in("tasks"));
+  if (bpf_map_lookup_elem(request_fd, &zero, &request) < 0) return fail_system("look for storms that are over");
+  for (std::size_t at = 0; at + sizeof(vigil_ev_task) <= bytes->size(); at += sizeof(vigil_ev_task))
+    on_task({reinterpret_cast<const std::byte*>(bytes->data()) + at, sizeof(vigil_ev_task)});
+  return request.tasks;
+}
+
+std::vector<vigil_storm> Classifier::storms() const {
+  const int fd = events_.map_fd("storms");
+  std::vector<vigil_storm> out;
+  __u32 key = 0, next = 0;
+  for (const __u32* at = nullptr; out.size() < VIGIL_MAX_STORMS && bpf_map_get_next_key(fd, at, &next) == 0; at = &key) {
+    key = next;
+    vigil_storm storm{};
+    if (bpf_map_lookup_elem(fd, &key, &storm) == 0) out.push_back(storm);
+  }
+  return out;
 }
 
 Result<Classifier::ClassCounts> Classifier::count_classes() {

@@ -71,6 +71,14 @@ class Classifier {
   };
   Result<ClassCounts> count_classes();
 
+  // Programs executed below one process in a second that make a storm (abi.h); 0: there are no storms.
+  void set_storm(std::uint32_t execs);
+  // Takes back what rested on storms that are over, and hands over a record for each process whose class that changed and
+  // that was told of. The tasks that still belong to one.
+  Result<std::uint32_t> calm(const OnRecord& on_task);
+  // The latest storms, also those that are over.
+  std::vector<vigil_storm> storms() const;
+
   // Readable when records wait.
   int events_fd() const { return events_.map_fd("events"); }
   // Hands over at most `limit` records; true when the ring was emptied.
