@@ -136,6 +136,9 @@ ABI_SIZE(struct vigil_verdict, 168);
 ABI_AT(struct vigil_verdict, decision, 16);
 ABI_AT(struct vigil_verdict, signals, 104);
 
+/* With vigil_verdict.gen: decided under these rules, but in part from what is still of the rules before; to be decided again. */
+#define VIGIL_GEN_AGAIN 0x80000000U
+
 /* --- rules, as tables ---------------------------------------------------------------------------------- */
 
 /*

@@ -185,6 +185,43 @@ static __always_inline bool hand_on(struct vigil_decision *ancestry, const struc
 	return handed;
 }
 
+/*
+ * A verdict from under the rules before: what it inherited stays, under the new number of its rule, if that is still there and handed
+ * on; so do marks that still mean the same. A function of its own, so that the verifier follows it once.
+ */
+__noinline int outlive_rules(struct vigil_verdict *v)
+{
+	struct vigil_decision *ancestry, *heir;
+	__u32 rule, zero = 0;
+	__u8 storm;
+
+	if (!v)
+		return 0;
+	ancestry = &v->decision[VIGIL_LEVEL_ANCESTRY];
+	rule = ancestry->rule;
+	storm = ancestry->flags & VIGIL_F_STORM;
+	heir = bpf_map_lookup_elem(&heirs, &zero);
+	v->marks = heir ? v->marks & heir->rule : 0;
+	if (!rule || rule == VIGIL_RULE_USER)
+		return 0;
+	heir = bpf_map_lookup_elem(&heirs, &rule);
+	if (heir && heir->rule && (heir->flags & VIGIL_F_INHERIT)) {
+		*ancestry = *heir;
+		ancestry->flags |= storm;
+	} else {
+		__builtin_memset(ancestry, 0, sizeof(*ancestry));
+	}
+	return 0;
+}
+
+/* Between the moment new rules come into force and the snapshot, what a cgroup says is still of the rules before. */
+static __always_inline bool cgroup_outdated(const struct vigil_config *cfg, __u64 id)
+{
+	struct vigil_cgroup *cg = bpf_map_lookup_elem(&cgroups, &id);
+
+	return cg && cg->gen != cfg->gen;
+}
+
 /* The first level that decided is in force. True when the class changed; another kind of the same is no news. */
 static __always_inline bool verdict_resolve(struct vigil_verdict *v, __u32 cause, __u64 event_ns)
 {

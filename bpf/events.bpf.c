@@ -264,6 +264,8 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 	t = task_create(p);
 	if (!t)
 		return 0;
+	t->brood.seq++;
+	barrier();
 	verdict_identify(&t->v, p);
 	previous = t->v.klass;
 	profile = t->v.profile;
@@ -275,6 +277,10 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 	} else if (t->v.level < VIGIL_LEVEL_CGROUP) {
 		__builtin_memset(&t->v.decision[VIGIL_LEVEL_ANCESTRY], 0, sizeof(struct vigil_decision));
 	}
+
+	/* After a reload, before the snapshot has come by. */
+	if (t->v.gen && (t->v.gen & ~VIGIL_GEN_AGAIN) != cfg->gen)
+		outlive_rules(&t->v);
 
 	stormy = storm_before_exec(t, now);
 
@@ -304,12 +310,16 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 	boundary = decide_image(s, &t->v, cfg, previous);
 	decide_profile(&t->v, s->profile, PROFILE_EXEC | (boundary ? PROFILE_BOUNDARY : 0), previous);
 	note_image(s, t);
+	if (cgroup_outdated(cfg, cgroup_id))
+		t->v.gen |= VIGIL_GEN_AGAIN;
 
 	changed = verdict_resolve(&t->v, VIGIL_EV_EXEC, now);
 	if (s->refine)
 		t->v.flags |= VIGIL_F_REFINE;
 	if (t->v.level != VIGIL_LEVEL_ANCESTRY)
 		t->v.inherited_from = 0;
+	barrier();
+	t->brood.seq++;
 	if (t->v.truncated && c)
 		__sync_fetch_and_add(&c->truncated, 1);
 	if (worth_telling(cfg, t, changed || profile != t->v.profile || (t->v.flags & VIGIL_F_REFINE)) &&
@@ -338,7 +348,8 @@ int BPF_PROG(on_rename, struct task_struct *p, const char *comm)
 	if (bpf_core_field_exists(p->in_execve) && BPF_CORE_READ_BITFIELD_PROBED(p, in_execve))
 		return 0;
 	t = task_get(p);
-	if (!t)
+	/* Of other rules, or of none yet: the snapshot looks at its name, too. */
+	if (!t || (t->v.gen & ~VIGIL_GEN_AGAIN) != cfg->gen)
 		return 0;
 	decide_thread(s, &t->v, comm);
 	previous = t->v.klass;

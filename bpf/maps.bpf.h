@@ -70,6 +70,14 @@ struct {
 	__type(value, __u32);
 } profile_keys SEC(".maps");
 
+/* After a reload: what old rule numbers in tasks have become. Written before the new rules are in force. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, VIGIL_MAX_HEIRS);
+	__type(key, __u32);
+	__type(value, struct vigil_decision);
+} heirs SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, VIGIL_MAX_STORMS);

@@ -25,16 +25,9 @@ struct {
 	__type(value, struct vigil_snapshot);
 } snapshot SEC(".maps");
 
-/* After a reload: what old rule numbers in tasks have become. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, VIGIL_MAX_HEIRS);
-	__type(key, __u32);
-	__type(value, struct vigil_decision);
-} heirs SEC(".maps");
-
 struct snapshot_work {
 	struct vigil_verdict parent;
+	struct vigil_verdict own;
 	struct vigil_ev_task record;
 };
 
@@ -90,44 +83,55 @@ static __always_inline bool copy_verdict(struct vigil_verdict *to, struct task_s
  * What a task is can be read again, where it comes from cannot: its parent may have gone, its former images have. So an
  * ancestry decided under the rules before stays, under the new number of its rule.
  */
-static __always_inline bool keep_ancestry(struct vigil_verdict *v, struct vigil_decision *kept, __u32 *marks)
+static __always_inline bool keep_ancestry(const struct vigil_config *cfg, const struct vigil_verdict *was, struct vigil_verdict *v)
 {
-	__u32 rule = v->decision[VIGIL_LEVEL_ANCESTRY].rule, zero = 0;
-	struct vigil_decision *heir;
-
-	*marks = 0;
-	if (!v->gen || !rule)
+	if (!was->gen || !was->decision[VIGIL_LEVEL_ANCESTRY].rule)
 		return false;
-	*kept = v->decision[VIGIL_LEVEL_ANCESTRY];
-	if (rule != VIGIL_RULE_USER) {
-		heir = bpf_map_lookup_elem(&heirs, &rule);
-		__u8 storm = v->decision[VIGIL_LEVEL_ANCESTRY].flags & VIGIL_F_STORM;
-
-		if (!heir || !heir->rule || !(heir->flags & VIGIL_F_INHERIT))
-			return false;
-		*kept = *heir;
-		kept->flags |= storm;
-	}
-	heir = bpf_map_lookup_elem(&heirs, &zero);
-	if (heir)
-		*marks = v->marks & heir->rule;
-	return true;
+	v->decision[VIGIL_LEVEL_ANCESTRY] = was->decision[VIGIL_LEVEL_ANCESTRY];
+	v->marks = was->marks;
+	if (was->gen != (cfg->gen | VIGIL_GEN_AGAIN))
+		outlive_rules(v);
+	if (v->decision[VIGIL_LEVEL_ANCESTRY].rule)
+		return true;
+	v->marks = 0;
+	return false;
 }
 
-/* Decides one task afresh. False: not yet, its parent comes first. */
+/* Odd while the task executes something (on_exec). */
+static __always_inline __u32 seq_read(const struct vigil_task *t)
+{
+	return *(const volatile __u32 *)&t->brood.seq;
+}
+
+static __always_inline bool commit(const struct vigil_config *cfg, struct vigil_task *t, const struct vigil_verdict *v, __u32 seq)
+{
+	if (seq_read(t) != seq)
+		return false;
+	__builtin_memcpy(&t->v, v, sizeof(t->v));
+	barrier();
+	if (seq_read(t) == seq)
+		return true;
+	t->v.gen = cfg->gen | VIGIL_GEN_AGAIN; /* the two are mixed up */
+	return false;
+}
+
+/*
+ * Decides one task afresh, beside its storage, for it takes its time and sleeps: if the task has executed something meanwhile, what
+ * was decided then stands. False: not yet, its parent comes first, or it is executing.
+ */
 static __always_inline bool decide_task(struct vigil_scratch *s, struct vigil_config *cfg, struct vigil_snapshot *req,
 					struct snapshot_work *work, struct task_struct *p, struct vigil_task *t)
 {
-	struct vigil_decision user = t->v.decision[VIGIL_LEVEL_USER];
-	struct vigil_verdict *parent = &work->parent;
-	struct vigil_decision ancestry = {};
+	struct vigil_verdict *v = &work->own, *parent = &work->parent;
+	const struct vigil_verdict *was = &t->v; /* until it is committed */
+	__u32 seq = seq_read(t);
 	struct task_struct *other;
 	struct mm_struct *mm;
 	bool thread, have, kept, boundary, inherited;
-	__u16 profile = t->v.profile, matched = t->v.matched;
-	__u8 reported = t->v.reported, before = t->v.klass;
-	__u32 pid = p->pid, from = t->v.inherited_from, appid = t->v.appid, marks = 0;
+	__u32 pid = p->pid;
 
+	if (seq & 1)
+		return false;
 	thread = pid != p->tgid;
 	bpf_rcu_read_lock();
 	other = thread ? p->group_leader : p->real_parent;
@@ -135,42 +139,40 @@ static __always_inline bool decide_task(struct vigil_scratch *s, struct vigil_co
 	bpf_rcu_read_unlock();
 
 	if (thread && have) {
-		__builtin_memcpy(&t->v, parent, sizeof(t->v));
-		verdict_identify(&t->v, p);
-		t->v.reported = 0;
-		if (user.rule == VIGIL_RULE_USER)
-			t->v.decision[VIGIL_LEVEL_USER] = user;
-		decide_thread(s, &t->v, p->comm);
-		t->v.event_ns = 0;
-		verdict_resolve(&t->v, VIGIL_EV_SNAPSHOT, bpf_ktime_get_ns());
-		return true;
+		__builtin_memcpy(v, parent, sizeof(*v));
+		verdict_identify(v, p);
+		v->reported = 0;
+		if (was->decision[VIGIL_LEVEL_USER].rule == VIGIL_RULE_USER)
+			v->decision[VIGIL_LEVEL_USER] = was->decision[VIGIL_LEVEL_USER];
+		decide_thread(s, v, p->comm);
+		v->event_ns = 0;
+		verdict_resolve(v, VIGIL_EV_SNAPSHOT, bpf_ktime_get_ns());
+		return commit(cfg, t, v, seq);
 	}
 	if (!have && !req->force && pid > 2)
 		return false;
 
-	kept = keep_ancestry(&t->v, &ancestry, &marks);
-	__builtin_memset(&t->v, 0, sizeof(t->v));
-	verdict_identify(&t->v, p);
-	t->v.reported = reported;
-	if (user.rule == VIGIL_RULE_USER)
-		t->v.decision[VIGIL_LEVEL_USER] = user;
+	__builtin_memset(v, 0, sizeof(*v));
+	kept = keep_ancestry(cfg, was, v);
+	verdict_identify(v, p);
+	v->reported = was->reported;
+	if (was->decision[VIGIL_LEVEL_USER].rule == VIGIL_RULE_USER)
+		v->decision[VIGIL_LEVEL_USER] = was->decision[VIGIL_LEVEL_USER];
 	/* What matched by itself will match again; what was inherited is kept, or found at the parent. */
-	t->v.profile = matched;
-	inherited = matched && !(matched & VIGIL_PROFILE_MARK) && profile_of(&t->v);
-	t->v.matched = inherited ? matched : have && !thread ? parent->matched & VIGIL_PROFILE_ID : 0;
-	t->v.profile = profile & VIGIL_PROFILE_MARK ? profile : 0;
+	v->profile = was->matched;
+	inherited = was->matched && !(was->matched & VIGIL_PROFILE_MARK) && profile_of(v);
+	v->matched = inherited ? was->matched : have && !thread ? parent->matched & VIGIL_PROFILE_ID : 0;
+	v->profile = was->profile & VIGIL_PROFILE_MARK ? was->profile : 0;
 	if (kept) {
-		t->v.decision[VIGIL_LEVEL_ANCESTRY] = ancestry;
-		t->v.inherited_from = from;
-		t->v.marks = marks;
-		t->v.appid = appid;
+		v->inherited_from = was->inherited_from;
+		v->appid = was->appid;
 	} else if (have && !thread) {
-		if (hand_on(&t->v.decision[VIGIL_LEVEL_ANCESTRY], parent))
-			t->v.inherited_from = parent->key.tgid;
-		t->v.marks = parent->marks;
-		t->v.appid = parent->appid;
+		if (hand_on(&v->decision[VIGIL_LEVEL_ANCESTRY], parent))
+			v->inherited_from = parent->key.tgid;
+		v->marks = parent->marks;
+		v->appid = parent->appid;
 	}
-	apply_cgroup(&t->v, task_cgroup_id(p));
+	apply_cgroup(v, task_cgroup_id(p));
 
 	match_reset(s);
 	gather_flags(cfg, p);
@@ -182,15 +184,17 @@ static __always_inline bool decide_task(struct vigil_scratch *s, struct vigil_co
 		scan_strings(s, p, VIGIL_FIELD_ENV, mm->env_start, mm->env_end);
 	}
 	gather_comm(s, p->comm);
-	boundary = decide_image(s, &t->v, cfg, have ? parent->klass : VIGIL_CLASS_REGULAR);
-	decide_profile(&t->v, s->profile, PROFILE_EXEC | (boundary ? PROFILE_BOUNDARY : 0),
-		       inherited ? before : have ? parent->klass : VIGIL_CLASS_REGULAR);
-	note_image(s, t);
-	verdict_resolve(&t->v, VIGIL_EV_SNAPSHOT, bpf_ktime_get_ns());
+	boundary = decide_image(s, v, cfg, have ? parent->klass : VIGIL_CLASS_REGULAR);
+	decide_profile(v, s->profile, PROFILE_EXEC | (boundary ? PROFILE_BOUNDARY : 0),
+		       inherited ? was->klass : have ? parent->klass : VIGIL_CLASS_REGULAR);
+	verdict_resolve(v, VIGIL_EV_SNAPSHOT, bpf_ktime_get_ns());
 	if (s->refine)
-		t->v.flags |= VIGIL_F_REFINE;
-	if (t->v.level != VIGIL_LEVEL_ANCESTRY)
-		t->v.inherited_from = 0;
+		v->flags |= VIGIL_F_REFINE;
+	if (v->level != VIGIL_LEVEL_ANCESTRY)
+		v->inherited_from = 0;
+	if (!commit(cfg, t, v, seq))
+		return false;
+	note_image(s, t);
 	return true;
 }
 

@@ -18,6 +18,8 @@ struct vigil_brood {
 	__u64 faults; /* its ended children's when that second began */
 	__u32 image_rank; /* match_best.rank of the IMAGE decision */
 	__u32 boundary; /* a boundary rule held for the image */
+	__u32 seq; /* odd while the verdict is being decided for a new image */
+	__u32 pad;
 };
 
 struct vigil_task {

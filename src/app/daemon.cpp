@@ -322,12 +322,12 @@ Result<void> Daemon::reload_settings() {
   if (!book) return fail(std::move(book).error());
   if (classifier_) {
     install_profiles(*book);
-    if (auto done = classifier_->install_rules(wire::encode(book->compiled)); !done) return done;
     const auto heirs = book->heirs_of(book_);
     std::vector<vigil_decision> table(1);
     table[0].rule = heirs.marks;
     for (const auto& decision : heirs.decisions) table.push_back(wire::encode_decision(decision));
     if (auto done = classifier_->install_heirs(table); !done) kLog.warn("{}: what was inherited is decided anew", done.error().message());
+    if (auto done = classifier_->install_rules(wire::encode(book->compiled)); !done) return done;
   }
   book_ = std::move(*book);
   if (connector_) connector_->rules_changed();

@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 
@@ -186,6 +187,39 @@ def reloaded(world):
         check(daemon.status()["lost"] == 0 or daemon.status()["resyncs"] > 0, f"lost for good: {daemon.status()['events']}")
         for one in both:
             one.end()
+    finally:
+        world.stop_daemon()
+
+
+NUMBERS = """
+[[rule]]
+name = "origin"
+class = "ai"
+program = "origin-of-it"
+inherit = true
+"""
+
+
+@suite.case("who executes all the time while rules change their numbers is still of the class, and the rule, it comes from")
+def renumbered(world):
+    def text(turn):
+        return "".join(f'[[rule]]\nname = "filler-{n}"\nclass = "vm"\nprogram = "never-{n}"\ninherit = true\n' for n in range(turn % 7)) + NUMBERS
+
+    folder = world.rules(text(0), "numbers")
+    daemon = daemon_without_governor(world, "--rules", folder)
+    try:
+        origin, shell = world.bin / "origin-of-it", world.bin / "executes"
+        for one in (origin, shell):
+            shutil.copy2(shutil.which("dash") or "/bin/sh", one)
+        again = world.folder / "again.sh"
+        again.write_text(f"exec {shell} {again}\n")
+        pids = [world.adopt(subprocess.Popen([origin, again], env={}).pid) for _ in range(4)]
+        for turn in range(1, 60):
+            (folder / "numbers.toml").write_text(text(turn))
+            daemon.process.send_signal(signal.SIGHUP)
+            eventually("the reload", lambda turn=turn: daemon.status()["rules"]["count"] == turn % 7 + 1)
+            for pid in pids:
+                matches(daemon.explain(pid), klass="ai", rule="numbers:origin", level="ancestry")
     finally:
         world.stop_daemon()
 

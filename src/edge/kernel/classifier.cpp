@@ -18,7 +18,7 @@ namespace {
 constexpr std::array kPrograms = {"on_newtask", "on_exec", "on_rename", "on_exit", "on_cgroup_mkdir", "on_cgroup_rmdir",
                                   "on_cgroup_attach"};
 constexpr std::array kSharedMaps = {"tasks", "events", "config", "counters", "atoms_even", "atoms_odd", "cgroups", "cands",
-                                  "rules", "profiles", "profile_keys", "storms"};
+                                  "rules", "profiles", "profile_keys", "heirs", "storms"};
 constexpr std::uint32_t kHalf = VIGIL_MAX_RULES / 2;
 constexpr std::array kAtomMaps = {"atoms_even", "atoms_odd"};  // by generation
 constexpr std::uint32_t kCandHalf = VIGIL_MAX_CANDS / 2;
@@ -139,7 +139,7 @@ Result<void> Classifier::install_rules(const wire::RuleTables& tables) {
 }
 
 Result<void> Classifier::install_heirs(std::span<const vigil_decision> heirs) {
-  const int fd = snapshot_.map_fd("heirs");
+  const int fd = events_.map_fd("heirs");
   for (__u32 i = 0; i < heirs.size() && i < VIGIL_MAX_HEIRS; ++i)
     if (bpf_map_update_elem(fd, &i, &heirs[i], BPF_ANY) < 0) return fail_system("write the rules' new numbers");
   return {};

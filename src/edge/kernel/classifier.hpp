@@ -49,7 +49,7 @@ class Classifier {
   void set_profiles(std::span<const vigil_profile> profiles);
   // A person's choice for every game: a number with VIGIL_PROFILE_MARK, 0 for none made.
   void set_profile_for_games(std::uint32_t profile);
-  // After a second install_rules(), before the snapshot: what the old rules' numbers have become (abi.h, `heirs`).
+  // Before a second install_rules(): what the old rules' numbers become with it (abi.h, `heirs`).
   Result<void> install_heirs(std::span<const vigil_decision> heirs);
   std::uint32_t generation() const { return generation_; }
 
