@@ -213,7 +213,13 @@ void Daemon::on_record(std::span<const std::byte> record) {
   handle(*event);
 }
 
+std::string Daemon::title_of(const PublishVerdict& verdict) const {
+  if (verdict.klass != WorkloadClass::gaming && !verdict.appid) return {};
+  return games_.title(verdict.tgid, verdict.appid, verdict.inherited_from).value_or("");
+}
+
 void Daemon::handle(const Event& event) {
+  if (const auto* task = std::get_if<TaskEvent>(&event)) games_.on(*task);
   const auto actions = engine_.step(event, monotonic_now());
   follow_memory(event);  // before what the actions make of it
   perform(actions);
@@ -264,7 +270,7 @@ void Daemon::perform(const Actions& actions) {
     } else if (const auto* verdict = std::get_if<PublishVerdict>(&action)) {
       if (power_ && verdict->pid == verdict->tgid) power_->on_process(verdict->tgid, verdict->klass == WorkloadClass::gaming);
       if (control_ && control_->wanted(edge::ControlServer::Kind::verdict))
-        publish(edge::ControlServer::Kind::verdict, verdict_line(*verdict, book_));
+        publish(edge::ControlServer::Kind::verdict, verdict_line(*verdict, book_, title_of(*verdict)));
     } else if (const auto* task = std::get_if<PublishTask>(&action)) {
       if (power_ && task->event.kind == Cause::exit) power_->on_process(task->event.verdict.key.tgid, false);
       if (control_ && control_->wanted(edge::ControlServer::Kind::event))

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "app/games.hpp"
 #include "app/machine/machine_watch.hpp"
 #include "app/memory/memory_watch.hpp"
 #include "app/devices/device_pushes.hpp"
@@ -53,7 +54,7 @@ class Daemon {
 
  private:
   Daemon(CommandLine line, Options options)
-      : line_(std::move(line)), options_(std::move(options)), procfs_(options_.proc_root) {}
+      : line_(std::move(line)), options_(std::move(options)), procfs_(options_.proc_root), games_(procfs_, options_.proc_root) {}
   Result<void> start();
   Result<void> start_classifier();
   Result<void> start_events();
@@ -67,6 +68,7 @@ class Daemon {
   void on_events_ready();
   void on_record(std::span<const std::byte> record);
   void handle(const Event& event);
+  std::string title_of(const PublishVerdict& verdict) const;  // "" unknown
   void perform(const Actions& actions);
   void resync();
   void check_losses();
@@ -156,6 +158,7 @@ class Daemon {
   loop::Loop* loop_ = nullptr;
   std::optional<loop::Loop> owned_loop_;
   edge::ProcessReader procfs_;
+  Games games_;  // after what it reads with
   edge::Notifier notifier_;
   RuleBook book_;
   policy::ProfileNumbers profile_numbers_;

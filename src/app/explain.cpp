@@ -103,7 +103,7 @@ Reply Daemon::answer_explain(std::uint32_t pid) {
   report.event_ns = verdict.event_ns;
   report.decided_after_ns = verdict.decided_after_ns();
   if (verdict.in_kernel()) report.hook_ns = verdict.hook_ns();
-  if (verdict.appid) report.steam_appid = verdict.appid;
+  if (verdict.game_appid()) report.steam_appid = verdict.game_appid();
   if (verdict.inherited_from && verdict.klass != WorkloadClass::regular) report.inherited_from = verdict.inherited_from;
   if (const auto kind = book_.kind_name(verdict.kind); !kind.empty()) report.kind = std::string(kind);
   if (const Decision* decision = verdict.in_force()) {
@@ -126,6 +126,8 @@ Reply Daemon::answer_explain(std::uint32_t pid) {
   const auto* process = engine_.processes().find(verdict.key);
   if (profile && !profile->title.empty() && verdict.profile == verdict.matched)
     report.title = profile->title;
+  else if (auto game = verdict.is_game() ? games_.title(identity->key.tgid, verdict.appid, verdict.inherited_from) : std::nullopt)
+    report.title = std::move(game);
   else if (process && !process->title.empty())
     report.title = process->title;
   if (verdict.profile != verdict.matched) {

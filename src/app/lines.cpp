@@ -46,7 +46,7 @@ std::string_view level_name(Level level) {
   return "";
 }
 
-std::string verdict_line(const PublishVerdict& verdict, const RuleBook& book) {
+std::string verdict_line(const PublishVerdict& verdict, const RuleBook& book, std::string_view title) {
   wire::VerdictLine line;
   line.t_ns = verdict.at_ns;
   line.pid = verdict.pid;
@@ -61,6 +61,8 @@ std::string verdict_line(const PublishVerdict& verdict, const RuleBook& book) {
   if (verdict.hook_ns) line.hook_ns = verdict.hook_ns;
   const auto profile = book.profile_name(verdict.profile);
   line.profile = profile;
+  if (verdict.appid) line.steam_appid = verdict.appid;
+  line.title = title;
   return wire::format_line(wire::to_json(line));
 }
 

@@ -11,7 +11,8 @@
 
 namespace vigil::app {
 
-std::string verdict_line(const PublishVerdict& verdict, const RuleBook& book);
+// `title`: what people call it, "" unknown.
+std::string verdict_line(const PublishVerdict& verdict, const RuleBook& book, std::string_view title);
 std::string task_line(const TaskEvent& event);
 std::string cgroup_line(const CgroupEvent& event);
 std::string lost_line(std::uint64_t now, const PublishLost& lost);

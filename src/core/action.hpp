@@ -67,7 +67,8 @@ struct PublishVerdict {
   std::uint32_t rule = 0;
   std::uint32_t gen = 0;
   Source source = Source::kernel;
-  std::uint32_t appid = 0;
+  std::uint32_t appid = 0;           // of a game
+  std::uint32_t inherited_from = 0;  // tgid
   std::uint16_t profile = 0;
   std::uint64_t decided_after_ns = 0;
   std::uint64_t hook_ns = 0;

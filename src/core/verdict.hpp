@@ -67,6 +67,15 @@ struct TaskVerdict {
     return level == Level::none ? nullptr : &decisions[static_cast<std::size_t>(level)];
   }
 
+  // Some level takes it for a game, whatever is in force.
+  bool is_game() const {
+    for (const auto& decision : decisions)
+      if (decision.rule && decision.klass == WorkloadClass::gaming) return true;
+    return false;
+  }
+  // Steam's number for the game; 0 unknown, and for who only carries one in its environment, as a shell that a game has started.
+  std::uint32_t game_appid() const { return is_game() ? appid : 0; }
+
   // From the event to the verdict being in force. What the kernel half decides, it decides inside the event: nothing of the
   // task runs in between, and this is 0. A decision of the daemon or a person comes later.
   std::uint64_t decided_after_ns() const { return in_kernel() ? 0 : between(); }

@@ -138,7 +138,11 @@ std::string daemon_path() {
 }
 
 std::string answer_of(const Options& options, const wire::Request& request) {
-  const auto answer = ask(options, request);
+  auto answer = ask(options, request);
+  // What a game is called may be from its environment, and what somebody plays is nobody's business.
+  if (answer && answer->contains("games"))
+    for (auto& game : (*answer)["games"])
+      if (game.is_object()) game.erase("title");
   return answer ? answer->dump(2, ' ', false, json::error_handler_t::replace) + '\n'
                 : answer.error().message + '\n';
 }

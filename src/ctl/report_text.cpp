@@ -77,6 +77,20 @@ std::string profile_text(const json& profile) {
   return text;
 }
 
+// Nothing where none runs: most machines never have one.
+void games_item(std::string& out, const Paint& paint, const json& status) {
+  const auto& games = at(status, "games");
+  if (!games.is_array()) return;
+  bool first = true;
+  for (const auto& game : games) {
+    const auto title = text_at(game, "title");
+    std::string text = (title.empty() ? "a game whose name is unknown" : title) + " (pid " + std::to_string(number_at(game, "pid"));
+    if (const auto appid = number_at(game, "steam_appid"); appid != 0) text += ", Steam app " + std::to_string(appid);
+    item(out, paint, first ? "games" : "", text + ")");
+    first = false;
+  }
+}
+
 void profiles_item(std::string& out, const Paint& paint, const json& status) {
   const auto& profiles = at(status, "profiles");
   if (profiles.is_array() && !profiles.empty()) {
@@ -286,6 +300,7 @@ std::string status_text(const json& status, const Paint& paint) {
        duration(number_at(status, "uptime_ns")) + ", pid " + std::to_string(number_at(status, "pid")) +
            ", was ready after " + duration(number_at(status, "ready_after_ns")));
   if (const auto tuning = tuning_text(at(status, "tuning")); !tuning.empty()) item(out, paint, "mode", tuning);
+  games_item(out, paint, status);
   profiles_item(out, paint, status);
   if (const auto power = power_text(at(status, "power")); !power.empty()) item(out, paint, "power", power);
   if (const auto& held = at(at(status, "power"), "held"); held.is_array())
@@ -396,6 +411,7 @@ std::string event_text(const json& event, const Paint& paint, const std::string&
     const auto rule = text_at(event, "rule");
     out += paint.of_class(klass, fit(klass, 11)) + "  " + fit(process_name(event), 26) + "  " +
            (rule.empty() ? "no rule" : rule);
+    if (const auto title = text_at(event, "title"); !title.empty()) out += "  " + paint.bold(title);
     const auto source = text_at(event, "source");
     const auto after = after_text(at(event, "decided_after_ns"));
     std::string how = source == "user" ? "by a person" : source == "daemon" ? "by the daemon" : "";

@@ -136,6 +136,13 @@ WorkloadClass class_of(const Outcome& outcome, const policy::Profile* profile) {
   return profile && profile->settings.klass ? *profile->settings.klass : outcome.said.verdict.in_force().klass;
 }
 
+// A number that only came along in the environment is nobody's.
+std::uint32_t game_appid(const classify::Verdict& verdict) {
+  for (const auto& level : verdict.levels)
+    if (level && level->klass == WorkloadClass::gaming) return verdict.appid;
+  return 0;
+}
+
 json outcome_json(const Outcome& outcome, const RuleSet& rules, const policy::Profile* profile) {
   const auto& verdict = outcome.said.verdict;
   const auto force = verdict.in_force();
@@ -159,7 +166,7 @@ json outcome_json(const Outcome& outcome, const RuleSet& rules, const policy::Pr
           {"level", verdict.level() ? json(level_name(verdict.level())) : json()},
           {"source", outcome.in_kernel ? "kernel" : "daemon"},
           {"evidence", outcome.said.evidence},
-          {"steam_appid", verdict.appid ? json(verdict.appid) : json()},
+          {"steam_appid", game_appid(verdict) ? json(verdict.appid) : json()},
           {"boundary", named(rules.rule_name(verdict.boundary))},
           {"inherited_on", (force.flags & classify::kInherit) != 0},
           {"marks", std::move(marks)},
@@ -191,7 +198,7 @@ std::string outcome_text(const Outcome& outcome, const RuleSet& rules, const pol
   std::string evidence;
   for (const auto& one : outcome.said.evidence) evidence += (evidence.empty() ? "" : ", ") + one;
   if (!evidence.empty()) line("evidence", evidence);
-  if (verdict.appid) line("AppID", std::to_string(verdict.appid));
+  if (game_appid(verdict)) line("AppID", std::to_string(verdict.appid));
   if (verdict.boundary) line("boundary", std::string(rules.rule_name(verdict.boundary)) + ": nothing is inherited past it");
   if (force.flags & classify::kInherit) line("inherited", "by what it starts");
   if (outcome.said.considered.empty()) return out;

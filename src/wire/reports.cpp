@@ -40,6 +40,9 @@ json to_json(const StatusReport& report) {
   json profiles = json::array();
   for (const auto& each : report.profiles)
     profiles.push_back({{"name", each.name}, {"why", each.why}, {"processes", each.processes}, {"mode", or_null(each.mode)}});
+  json games = json::array();
+  for (const auto& each : report.games)
+    games.push_back({{"pid", each.pid}, {"steam_appid", or_null(each.steam_appid)}, {"title", or_null(each.title)}});
   json storms = json::array();
   for (const auto& each : report.storms)
     storms.push_back({{"pid", each.pid},
@@ -79,6 +82,7 @@ json to_json(const StatusReport& report) {
           {"classes", std::move(classes)},
           {"events", std::move(events)},
           {"lost", lost},
+          {"games", std::move(games)},
           {"storms", std::move(storms)},
           {"resyncs", report.resyncs},
           {"ejections", std::move(ejections)},
@@ -144,7 +148,9 @@ json to_json(const VerdictLine& line) {
           {"source", line.source},
           {"decided_after_ns", or_null(line.decided_after_ns)},
           {"hook_ns", or_null(line.hook_ns)},
-          {"profile", text_or_null(line.profile)}};
+          {"profile", text_or_null(line.profile)},
+          {"steam_appid", or_null(line.steam_appid)},
+          {"title", text_or_null(line.title)}};
 }
 
 }  // namespace vigil::wire

@@ -75,6 +75,13 @@ struct StatusReport {
   Mode tuning_in_force = Mode::automatic;  // what it comes to now
   std::vector<ClassCount> classes = {};
   std::vector<EventCount> events = {};
+  // The games that run, one entry each.
+  struct Game {
+    std::uint32_t pid = 0;
+    std::optional<std::uint32_t> steam_appid = {};
+    std::optional<std::string> title = {};
+  };
+  std::vector<Game> games = {};
   // Exec storms: trees that execute programs by the hundred, whose changes of class were only counted.
   struct Storm {
     std::uint32_t pid = 0;  // of its root
@@ -155,6 +162,8 @@ struct VerdictLine {
   std::optional<std::uint64_t> decided_after_ns = {};
   std::optional<std::uint64_t> hook_ns = {};
   std::string_view profile = {};  // empty: none
+  std::optional<std::uint32_t> steam_appid = {};  // of a game
+  std::string_view title = {};                    // empty: unknown
 };
 
 nlohmann::json to_json(const StatusReport& report);

@@ -95,7 +95,7 @@ TEST_CASE("recording: what is written is read back, and leads to the same action
         "assign 42: profile quiet\n"
         "profile quiet begins\n"
         "assign 42: ai\n"
-        "verdict 42 sixteen bytes...: ai (proton) by b, Steam app 1091500, profile quiet\n"
+        "verdict 42 sixteen bytes...: ai (proton) by b, profile quiet\n"
         "lost 3\n"
         "resync after 3 lost\n");
 }

@@ -17,7 +17,8 @@ PublishVerdict verdict_line(const TaskEvent& event) {
   line.klass = verdict.klass;
   line.kind = verdict.kind;
   line.gen = verdict.gen;
-  line.appid = verdict.appid;
+  line.appid = verdict.game_appid();
+  line.inherited_from = verdict.inherited_from;
   line.profile = verdict.profile;
   line.decided_after_ns = verdict.decided_after_ns();
   line.hook_ns = verdict.hook_ns();
