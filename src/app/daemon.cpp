@@ -324,6 +324,8 @@ void Daemon::resync() {
 Result<void> Daemon::reload_settings() {
   auto fresh = settle(line_);
   if (!fresh) return fail(std::move(fresh).error());
+  if (const auto gone = book_.vanished(fresh->rule_folders, fresh->profile_folders); !gone.empty())
+    return fail(gone + ": the folder is gone; to do without what was in it, make an empty one, or name the folders in vigil.toml");
   auto book = RuleBook::read(fresh->rule_folders, fresh->profile_folders, profile_numbers_);
   if (!book) return fail(std::move(book).error());
   if (classifier_) {

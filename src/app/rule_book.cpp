@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "app/rule_book.hpp"
 
+#include <filesystem>
 #include <algorithm>
 #include <string_view>
 #include <unordered_map>
@@ -84,6 +85,20 @@ std::optional<std::uint16_t> RuleBook::profile_number(std::string_view name) con
   for (std::size_t i = 0; i < profiles.size(); ++i)
     if (profiles[i].name == name) return profile_numbers[i];
   return std::nullopt;
+}
+
+std::string RuleBook::vanished(const std::vector<std::string>& rule_folders, const std::vector<std::string>& profile_folders) const {
+  const auto gone = [](const std::vector<std::string>& folders, const std::vector<std::string>& from) -> std::string {
+    const auto parent = [](const std::string& path) { return std::filesystem::path(path).lexically_normal().parent_path(); };
+    std::error_code error;
+    for (const auto& folder : folders) {
+      const auto inside = [&](const std::string& file) { return parent(file) == parent(folder + "/x"); };
+      if (std::any_of(from.begin(), from.end(), inside) && !std::filesystem::is_directory(folder, error)) return folder;
+    }
+    return {};
+  };
+  if (auto folder = gone(rule_folders, files); !folder.empty()) return folder;
+  return gone(profile_folders, profile_files);
 }
 
 std::string_view RuleBook::kind_name(std::uint8_t kind) const {

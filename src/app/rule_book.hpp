@@ -36,6 +36,9 @@ struct RuleBook {
   static Result<RuleBook> read(const std::vector<std::string>& folders, const std::vector<std::string>& profile_folders,
                                policy::ProfileNumbers& numbers);
 
+  // A folder of these that has files in this book and is not there any more; "" none.
+  std::string vanished(const std::vector<std::string>& rule_folders, const std::vector<std::string>& profile_folders) const;
+
   // The profile that a task's number means; null for 0 and for one that is gone.
   const policy::Profile* profile(std::uint16_t number) const;
   std::string profile_name(std::uint16_t number) const;  // "" none

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 
-from harness import DEADLINE, Control, Daemon, Skip, Suite, check, equal, matches
+from harness import DEADLINE, Control, Daemon, Skip, Suite, check, equal, eventually, matches
 
 suite = Suite()
 PLAIN = {"HOME": "/home/p"}
@@ -202,6 +202,34 @@ def broken_start(world):
 def no_folder(world):
     said, _ = run(world, "--mode", "observe", "--rules", "/no/such/folder", status=2)
     one_sentence(said, "/no/such/folder", "no such folder")
+
+
+@suite.case("a rules folder that vanishes keeps what was in force and says so; when it is back, its rules are taken up")
+def folder_gone(world):
+    folder = world.rules(RULE.format(name="mine", klass="vm", program="helper-of-mine"), "mine")
+    config = world.folder / "folders.toml"
+    # Not the shipped profiles: they name rules that are not there.
+    none = world.folder / "no-profiles"
+    none.mkdir()
+    config.write_text(f'rules = ["{folder}"]\nprofiles = ["{none}"]\n')
+    daemon = world.start_daemon("--config", config)
+    try:
+        elsewhere = folder.with_name("elsewhere")
+        said = len(daemon.log)
+        folder.rename(elsewhere)
+        daemon.wait_log("the folder is gone", said)
+        matches(daemon.explain(world.start("helper-of-mine", env=PLAIN).pid), klass="vm", rule="mine:mine")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_log("not reloaded, what was in force stays in force", said)
+        matches(daemon.explain(world.start("helper-of-mine", env=PLAIN).pid), klass="vm", rule="mine:mine")
+        elsewhere.rename(folder)
+        (folder / "mine.toml").write_text(RULE.format(name="mine", klass="ai", program="helper-of-mine"))
+        eventually("its rules are taken up", lambda: daemon.explain(world.start("helper-of-mine", env=PLAIN).pid)["class"] == "ai")
+        # Emptied on purpose is not vanished.
+        (folder / "mine.toml").unlink()
+        eventually("no rules are no mistake", lambda: daemon.status()["rules"]["count"] == 0)
+    finally:
+        world.stop_daemon()
 
 
 @suite.case("bad usage: exit 2, named")

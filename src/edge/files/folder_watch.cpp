@@ -15,9 +15,9 @@ namespace vigil::edge {
 namespace {
 
 constexpr std::chrono::milliseconds kSettle{200};
-constexpr std::uint32_t kChanges = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR;
+constexpr std::uint32_t kChanges = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
-// Empties the descriptor; true when a rule file was among what changed, or changes were lost.
+// Empties the descriptor; true when a rule file was among what changed, a folder itself went, or changes were lost.
 bool drain(int fd) {
   alignas(inotify_event) char buffer[4096];
   bool concerned = false;
@@ -29,7 +29,7 @@ bool drain(int fd) {
       inotify_event event{};
       std::memcpy(&event, buffer + at, sizeof(event));
       const std::string_view name = event.len ? buffer + at + sizeof(event) : "";
-      concerned = concerned || (event.mask & IN_Q_OVERFLOW) || (name.ends_with(".toml") && name.front() != '.');
+      concerned = concerned || (event.mask & (IN_Q_OVERFLOW | IN_DELETE_SELF | IN_MOVE_SELF)) || (name.ends_with(".toml") && name.front() != '.');
       at += static_cast<ssize_t>(sizeof(event) + event.len);
     }
   }
