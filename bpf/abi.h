@@ -223,6 +223,19 @@ struct vigil_rule {
 };
 ABI_SIZE(struct vigil_rule, 96);
 
+/*
+ * Maps `names_even`, `names_odd` -> struct vigil_decision: thousands of program names that somebody else has classes for (ananicy's), below
+ * all rules. Apart from the atoms, so that they cost nothing where there are none.
+ */
+#define VIGIL_MAX_NAMES 65536 /* of one generation */
+struct vigil_name_key {
+	__u64 hash; /* as of an EXACT atom */
+	__u16 len;
+	__u16 windows; /* 1: of the first argument, which ends in .exe; 0: of the executable or the script */
+	__u32 pad;
+};
+ABI_SIZE(struct vigil_name_key, 16);
+
 #define VIGIL_FILTER_BITS 4096
 #define VIGIL_HASH_BITS	  262144
 #define VIGIL_ARGS_MAX	      64
@@ -231,7 +244,8 @@ ABI_SIZE(struct vigil_rule, 96);
 struct vigil_index {
 	__u64 prefix_lens[16]; /* by field: bit n set when some PREFIX atom has length n */
 	__u64 suffix_lens[16];
-	__u64 exact_fields; /* bit f: some EXACT atom on field f */
+	__u64 exact_fields; /* bit f: some EXACT atom on field f, or a name */
+	__u64 names;	    /* not 0: map `names` has something to say where no rule decides an image */
 	/*
 	 * Strings that come in dozens are looked at closer only when four of their bytes are known: VIGIL_SLOT of the
 	 * first four (ENV and ENV_VALUE; ARG EXACT and PREFIX) or of the last four (ARG SUFFIX), little endian. So
@@ -242,7 +256,7 @@ struct vigil_index {
 	__u64 arg_tail[VIGIL_FILTER_BITS / 64];
 	__u64 hashes[VIGIL_HASH_BITS / 64]; /* VIGIL_HASH_SLOT of every atom: what is not here need not be looked up */
 };
-ABI_SIZE(struct vigil_index, 16 * 8 * 2 + 8 + 3 * 512 + VIGIL_HASH_BITS / 8);
+ABI_SIZE(struct vigil_index, 16 * 8 * 2 + 16 + 3 * 512 + VIGIL_HASH_BITS / 8);
 
 /* Map `config`, one element, mmapable: written by the daemon, read by every program. */
 struct vigil_config {

@@ -278,6 +278,8 @@ static __always_inline bool decide_image(struct vigil_scratch *s, struct vigil_v
 	__builtin_memset(&v->decision[VIGIL_LEVEL_THREAD], 0, sizeof(struct vigil_decision));
 	if (by)
 		v->decision[VIGIL_LEVEL_IMAGE] = s->best[VIGIL_LEVEL_IMAGE].decision;
+	else if (s->named.rule)
+		v->decision[VIGIL_LEVEL_IMAGE] = s->named;
 	if (s->best[VIGIL_LEVEL_THREAD].rank)
 		v->decision[VIGIL_LEVEL_THREAD] = s->best[VIGIL_LEVEL_THREAD].decision;
 	if (by || s->best[VIGIL_LEVEL_THREAD].rank)

@@ -39,6 +39,16 @@ struct atoms_map {
 struct atoms_map atoms_even SEC(".maps");
 struct atoms_map atoms_odd SEC(".maps");
 
+struct names_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, VIGIL_MAX_NAMES);
+	__type(key, struct vigil_name_key);
+	__type(value, struct vigil_decision);
+};
+struct names_map names_even SEC(".maps");
+struct names_map names_odd SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -43,6 +43,7 @@ struct vigil_scratch {
 	__u32 refine; /* some rule that holds wants the daemon to look closer, whether it decides anything or not */
 	__u32 profile; /* chosen by the strongest rule that chooses one, */
 	__u32 profile_rank;
+	struct vigil_decision named; /* by its name alone, where no rule says more */
 	struct vigil_atom hits[MAX_HITS];
 	struct match_best best[VIGIL_LEVEL_COUNT];
 };
@@ -62,6 +63,7 @@ static __always_inline void match_reset(struct vigil_scratch *s)
 	s->boundary = 0;
 	s->refine = 0;
 	s->profile = s->profile_rank = 0;
+	s->named.rule = 0;
 	for (int i = 0; i < VIGIL_LEVEL_COUNT; i++)
 		s->best[i].rank = 0;
 }
@@ -143,6 +145,27 @@ __noinline int match_atom(__u64 hash, __u32 len, __u32 field_op, __u32 after)
 	return 1;
 }
 
+/* A program's name in somebody else's list. A script's counts more than its first argument's, that more than the executable's. */
+__noinline int match_name(__u64 hash, __u32 len, __u32 field, __u32 last)
+{
+	struct vigil_scratch *s = scratch_get();
+	struct vigil_config *cfg = config_get();
+	struct vigil_name_key key = {};
+	struct vigil_decision *named;
+
+	if (!s || !cfg)
+		return 0;
+	key.hash = hash;
+	key.len = len;
+	key.windows = field == VIGIL_FIELD_ARG0;
+	if (key.windows && (last | 0x20) != 'e')
+		return 0;
+	named = cfg->gen & 1 ? bpf_map_lookup_elem(&names_odd, &key) : bpf_map_lookup_elem(&names_even, &key);
+	if (named)
+		s->named = *named;
+	return 0;
+}
+
 /* One string, buf[off .. off + len), against the atoms of one field. */
 __noinline int match_string(__u32 field, __u32 off, __u32 len)
 {
@@ -187,6 +210,8 @@ __noinline int match_string(__u32 field, __u32 off, __u32 len)
 		}
 		if (exact && hash_known(index, hash))
 			match_atom(hash, len, field << 8 | VIGIL_OP_EXACT, off + len);
+		if (exact && index->names && field <= VIGIL_FIELD_ARG0)
+			match_name(hash, len, field, s->buf[(off + len - 1) & BUF_MASK]);
 	}
 	/* No suffix is as short as the string? n is at most 63. */
 	if (suffix & ((2ULL << (n & 63)) - 1)) {

@@ -59,7 +59,7 @@ Result<void> Daemon::start() {
     kLog.warn("cannot talk to the service manager: {}", notifier.error().message());
   }
 
-  auto book = RuleBook::read(options_.rule_folders, options_.profile_folders, profile_numbers_);
+  auto book = RuleBook::read(options_.rule_folders, options_.profile_folders, options_.ananicy_folder, profile_numbers_);
   if (!book) return fail(book.error().message(), kConfigurationError);
   book_ = std::move(*book);
   engine_.set_refine([this, refine = refine_by(book_)](const Process& process, const ProcessFacts& facts) {
@@ -67,6 +67,7 @@ Result<void> Daemon::start() {
   });
   kLog.info("{} rules from {} files, {} profiles from {}", book_.rules.rules.size(), book_.files.size(), book_.profiles.size(),
             book_.profile_files.size());
+  tell_of_ananicy();
 
   // The socket first: a second daemon ends here, before it has touched anything.
   if (auto done = start_control(); !done) return done;
@@ -326,7 +327,7 @@ Result<void> Daemon::reload_settings() {
   if (!fresh) return fail(std::move(fresh).error());
   if (const auto gone = book_.vanished(fresh->rule_folders, fresh->profile_folders); !gone.empty())
     return fail(gone + ": the folder is gone; to do without what was in it, make an empty one, or name the folders in vigil.toml");
-  auto book = RuleBook::read(fresh->rule_folders, fresh->profile_folders, profile_numbers_);
+  auto book = RuleBook::read(fresh->rule_folders, fresh->profile_folders, fresh->ananicy_folder, profile_numbers_);
   if (!book) return fail(std::move(book).error());
   if (classifier_) {
     install_profiles(*book);
@@ -342,6 +343,8 @@ Result<void> Daemon::reload_settings() {
   watch_device_nodes();
   options_.rule_folders = fresh->rule_folders;
   options_.profile_folders = fresh->profile_folders;
+  options_.ananicy_folder = fresh->ananicy_folder;
+  tell_of_ananicy();
   options_.storm_execs = fresh->storm_execs;
   if (classifier_) classifier_->set_storm(options_.storm_execs);
   options_.scheduler = fresh->scheduler;
@@ -357,6 +360,15 @@ Result<void> Daemon::reload_settings() {
   if (fresh->power != options_.power) kLog.warn("[power] and [x3d] take effect at the next start");
   settle_mode();  // a profile's may be another
   return {};
+}
+
+void Daemon::tell_of_ananicy() const {
+  constexpr std::size_t kShown = 5;
+  if (book_.ananicy_names)
+    kLog.info("{} program names of {} are known as evidence of last resort", book_.ananicy_names, options_.ananicy_folder);
+  const auto& mistakes = book_.ananicy_mistakes;
+  for (std::size_t i = 0; i < mistakes.size() && i < kShown; ++i) kLog.warn("passed over: {}", mistakes[i]);
+  if (mistakes.size() > kShown) kLog.warn("passed over: {} more lines of {}", mistakes.size() - kShown, options_.ananicy_folder);
 }
 
 void Daemon::watch_rule_folders() {

@@ -24,6 +24,7 @@ struct Options {
   RunMode mode = RunMode::automatic;
   EventSource events = EventSource::automatic;
   std::uint32_t storm_execs = 128;        // programs a second below one process that make a storm; 0: never
+  std::string ananicy_folder;             // evidence of last resort; empty: none
   std::vector<std::string> rule_folders;     // the built-in folder first
   std::vector<std::string> profile_folders;  // likewise
   std::string socket = "/run/vigil/control.sock";

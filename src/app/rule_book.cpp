@@ -6,6 +6,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "core/config/ananicy.hpp"
 #include "core/config/profiles.hpp"
 #include "core/config/rules.hpp"
 #include "edge/files/config_files.hpp"
@@ -20,7 +21,8 @@ constexpr std::uint16_t kMaxProfiles = 1023;
 }  // namespace
 
 Result<RuleBook> RuleBook::read(const std::vector<std::string>& folders, const std::vector<std::string>& profile_folders,
-                                policy::ProfileNumbers& numbers) {
+                                const std::string& ananicy_folder,
+                               policy::ProfileNumbers& numbers) {
   auto files = edge::read_rule_folders(folders);
   if (!files) return fail(std::move(files).error());
   auto profile_files = edge::read_rule_folders(profile_folders);
@@ -40,6 +42,7 @@ Result<RuleBook> RuleBook::read(const std::vector<std::string>& folders, const s
     return fail("profiles were changed " + std::to_string(kMaxProfiles) + " times; more takes a restart of the daemon");
   policy::link(book.profiles, book.profile_numbers, book.rules);
   for (const auto& file : *profile_files) book.profile_files.push_back(file.path);
+  if (!ananicy_folder.empty()) book.add_ananicy(ananicy_folder);
   book.compiled = classify::compile(book.rules);
   for (std::size_t i = 0; i < book.rules.rules.size(); ++i) {
     if (book.compiled.placement[i].in_kernel) continue;
@@ -85,6 +88,18 @@ std::optional<std::uint16_t> RuleBook::profile_number(std::string_view name) con
   for (std::size_t i = 0; i < profiles.size(); ++i)
     if (profiles[i].name == name) return profile_numbers[i];
   return std::nullopt;
+}
+
+void RuleBook::add_ananicy(const std::string& folder) {
+  const auto found = edge::read_ananicy_folder(folder);
+  if (!found) {
+    ananicy_mistakes.push_back(found.error().message());
+    return;
+  }
+  if (found->empty()) return;
+  const auto imported = config::import_ananicy(*found, rules);
+  ananicy_names = imported.names;
+  for (const auto& mistake : imported.mistakes) ananicy_mistakes.push_back(mistake.to_string());
 }
 
 std::string RuleBook::vanished(const std::vector<std::string>& rule_folders, const std::vector<std::string>& profile_folders) const {

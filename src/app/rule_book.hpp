@@ -33,8 +33,13 @@ struct RuleBook {
   std::uint32_t devices = 0;
 
   // Every mistake of every file in the Error, a line each.
+  // Mistakes in ananicy's files are none: they are noted. An empty `ananicy_folder`: without.
   static Result<RuleBook> read(const std::vector<std::string>& folders, const std::vector<std::string>& profile_folders,
-                               policy::ProfileNumbers& numbers);
+                               const std::string& ananicy_folder, policy::ProfileNumbers& numbers);
+
+  // What was taken over from ananicy's rules, and what of them was passed over ("FILE:LINE: why").
+  std::size_t ananicy_names = 0;
+  std::vector<std::string> ananicy_mistakes;
 
   // A folder of these that has files in this book and is not there any more; "" none.
   std::string vanished(const std::vector<std::string>& rule_folders, const std::vector<std::string>& profile_folders) const;
@@ -58,6 +63,9 @@ struct RuleBook {
   Heirs heirs_of(const RuleBook& before) const;
   // What a verdict rests on, for people.
   std::vector<std::string> evidence(const TaskVerdict& verdict) const;
+
+ private:
+  void add_ananicy(const std::string& folder);
 };
 
 }  // namespace vigil::app

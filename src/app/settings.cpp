@@ -87,6 +87,11 @@ Result<Options> settle(const CommandLine& line) {
   out.profile_folders = folders(line.profiles, settings->profiles, "profiles.d");
   // Its own rules alone, say for a test: profiles may name rules that are not among them.
   if (!line.rules.empty() && line.profiles.empty()) out.profile_folders.clear();
+  // Rules that were named on the command line are all there are.
+  if (settings->ananicy)
+    out.ananicy_folder = *settings->ananicy;
+  else if (line.rules.empty())
+    out.ananicy_folder = "/etc/ananicy.d";
   if (settings->storm_execs) out.storm_execs = *settings->storm_execs;
   if (line.sysfs_root) out.sysfs_root = *line.sysfs_root;
   if (line.proc_root) out.proc_root = *line.proc_root;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/classify/names.hpp"
+
 namespace vigil::wire {
 
 static_assert(classify::kSignals == VIGIL_SIGNALS);
@@ -69,6 +71,19 @@ RuleTables encode(const classify::CompiledRules& compiled) {
     k.kind = static_cast<__u32>(key.kind);
     k.value = key.value;
     out.profile_keys.emplace_back(k, key.profile);
+  }
+  if (compiled.names) {
+    out.names.reserve(compiled.names->size());
+    for (const auto& entry : compiled.names->entries()) {
+      const auto row = std::find_if(compiled.name_rules.begin(), compiled.name_rules.end(), [&](const auto& one) { return one.id == entry.rule; });
+      if (row == compiled.name_rules.end()) continue;
+      vigil_name_key k{};
+      k.hash = entry.hash;
+      k.len = entry.len;
+      k.windows = entry.windows;
+      out.names.emplace_back(k, vigil_decision{row->id, row->klass, row->kind, row->flags, VIGIL_SOURCE_KERNEL});
+    }
+    out.index.names = !out.names.empty();
   }
   const auto& index = compiled.index;
   std::copy(index.prefix_lens.begin(), index.prefix_lens.end(), out.index.prefix_lens);

@@ -17,6 +17,7 @@ struct RuleTables {
   std::vector<__u32> cands;
   std::vector<vigil_rule> rules;
   std::vector<std::pair<vigil_profile_key, __u32>> profile_keys;
+  std::vector<std::pair<vigil_name_key, vigil_decision>> names;
   vigil_index index{};
 };
 

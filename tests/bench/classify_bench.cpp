@@ -13,6 +13,8 @@
 #include <fstream>
 #include <map>
 
+#include "core/config/ananicy.hpp"
+#include "core/config/rules.hpp"
 #include "edge/kernel/classifier.hpp"
 #include "figures.hpp"
 #include "machine.hpp"
@@ -142,6 +144,12 @@ int main(int argc, char** argv) {
   add({}, "0");
   add(with_made_up_rules(shipped, 10'000), "shipped+10000");
   add(with_made_up_rules(shipped, 1000), "shipped+1000");
+  {
+    auto rules = config::parse_rules(shipped);
+    if (!rules) fatal(config::to_string(rules.error()));
+    config::import_ananicy(made_up_ananicy(15'800), *rules);
+    sets.emplace_back("ananicy 15800", wire::encode(classify::compile(*rules)));
+  }
   add(shipped, "");
   must(classifier.install_rules(sets.back().second));
   must(classifier.attach());

@@ -52,6 +52,15 @@ std::vector<config::SourceFile> with_long_lists(std::vector<config::SourceFile> 
   return files;
 }
 
+std::vector<config::SourceFile> made_up_ananicy(std::size_t count) {
+  config::SourceFile types{"made-up.types", "{ \"type\": \"Game\", \"nice\": -7 }\n{ \"type\": \"BG_CPUIO\", \"nice\": 19 }\n", -1};
+  config::SourceFile rules{"made-up.rules", "", -1};
+  for (std::size_t i = 0; i < count; ++i)
+    rules.text += "{ \"name\": \"Made up game " + std::to_string(i) + (i % 5 < 3 ? ".exe" : "") + "\", \"type\": \"" +
+                  (i % 7 ? "Game" : "BG_CPUIO") + "\" }\n";
+  return {std::move(types), std::move(rules)};
+}
+
 classify::CompiledRules compile(const std::vector<config::SourceFile>& files) {
   auto rules = config::parse_rules(files);
   if (!rules) fatal(config::to_string(rules.error()));

@@ -21,6 +21,9 @@ std::vector<config::SourceFile> with_made_up_rules(std::vector<config::SourceFil
 // `count` rules that each rule out a list of a thousand names, and ask for one of another.
 std::vector<config::SourceFile> with_long_lists(std::vector<config::SourceFile> files, std::size_t count);
 
+// Synthetic files in ananicy's format: `count` names, six of seven games, some 60 % of these Windows programs.
+std::vector<config::SourceFile> made_up_ananicy(std::size_t count);
+
 classify::CompiledRules compile(const std::vector<config::SourceFile>& files);
 
 }  // namespace vigil::bench

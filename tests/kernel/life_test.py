@@ -232,6 +232,38 @@ def folder_gone(world):
         world.stop_daemon()
 
 
+@suite.case("ananicy's rules, where they are installed, are evidence of last resort; lines that make no sense are named and passed over")
+def ananicy(world):
+    folder = world.folder / "ananicy.d"
+    (folder / "games").mkdir(parents=True)
+    (folder / "00.types").write_text('{ "type": "Game", "nice": -7 }\n{ "type": "BG_CPUIO", "nice": 19 }\n')
+    (folder / "games" / "some.rules").write_text('{ "name": "Nobody Knows.exe", "type": "Game" }\nnonsense\n'
+                                                 '{ "name": "nobody-knows", "type": "BG_CPUIO" }\n{ "name": "wine64", "type": "BG_CPUIO" }\n')
+    config = world.folder / "ananicy.toml"
+    config.write_text(f'ananicy = "{folder}"\n')
+    early = world.start("nobody-knows", env=PLAIN)
+    daemon = world.start_daemon("--config", config)
+    try:
+        daemon.wait_log("some.rules:2:1: not a JSON object", 0)
+        matches(daemon.explain(early.pid), klass="batch", rule="ananicy:BG_CPUIO")
+        matches(daemon.explain(world.start("nobody-knows", env=PLAIN).pid), klass="batch", rule="ananicy:BG_CPUIO", kind="ananicy",
+                source="kernel", level="image", evidence=["ananicy's rules name nobody-knows"])
+        matches(daemon.explain(world.start("some-loader", "C:\\Games\\Nobody Knows.exe", env=PLAIN).pid), klass="regular")
+        loader = subprocess.Popen(["C:\\Games\\Nobody Knows.exe"], executable=world.program("some-loader"), env=PLAIN, stdin=subprocess.PIPE,
+                                  stdout=subprocess.DEVNULL)
+        eventually("it executes", lambda: daemon.explain(world.adopt(loader.pid))["event"] == "exec")
+        matches(daemon.explain(loader.pid), klass="gaming", rule="ananicy:Game")
+        # A rule of ours comes before, whatever its priority.
+        matches(daemon.explain(world.start("wine64", "x.exe", env={**PLAIN, "WINEPREFIX": "/p"}).pid), klass="gaming", rule="games:wine-prefix")
+        said = len(daemon.log)
+        config.write_text("ananicy = false\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_log("reloaded in", said)
+        matches(daemon.explain(early.pid), klass="regular", rule=None)
+    finally:
+        world.stop_daemon()
+
+
 @suite.case("bad usage: exit 2, named")
 def usage(world):
     for options, part in ((("--mode", "sometimes"), "mode"), (("--log-level", "loud"), "loud"), (("--nonsense",), "nonsense"),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "core/classify/compile.hpp"
+#include "core/classify/names.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -159,6 +160,10 @@ class Compiler {
   CompiledRules run() && {
     for (std::size_t i = 0; i < rules_.rules.size(); ++i) add_rule(rules_.rules[i], static_cast<std::uint32_t>(i + 1));
     for (const auto& capture : rules_.captures) slots_[atom_for(front_of(capture.pattern))].atom.capture = 1;
+    if (rules_.names && rules_.names->size() > 0) {
+      out_.names = rules_.names;
+      for (const auto field : {Field::exe, Field::script, Field::arg0}) out_.index.exact_fields |= 1ULL << static_cast<unsigned>(field);
+    }
     finish();
     return std::move(out_);
   }
@@ -365,6 +370,10 @@ class Compiler {
   }
 
   void add_rule(const Rule& rule, std::uint32_t id) {
+    if (rule.by_name) {
+      out_.name_rules.push_back(row_of(rule, id));
+      return;
+    }
     auto& placement = out_.placement[id - 1];
     std::vector<Row> rows{{}};
     for (const auto& condition : rule.conditions) {

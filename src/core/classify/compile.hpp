@@ -99,6 +99,8 @@ struct CompiledRules {
   std::vector<std::string> kinds;       // by number; [0] is ""
   std::vector<std::string> marks;       // by bit
   std::vector<ProfileKey> profile_keys;
+  std::shared_ptr<const NameTable> names;  // null: none; not among the atoms
+  std::vector<RuleRow> name_rules;      // what their rules decide
   std::vector<Placement> placement;     // by rule id - 1
   std::uint32_t signals_used = 0;
   // A cgroup rule that only user space can decide exists: the daemon judges every new cgroup itself as well.

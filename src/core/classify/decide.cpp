@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/classify/names.hpp"
+
 namespace vigil::classify {
 
 namespace {
@@ -111,6 +113,7 @@ std::uint16_t matched_profile(const Verdict& verdict, std::uint16_t direct, cons
 }
 
 bool holds(const Rule& rule, const Facts& facts) {
+  if (rule.by_name) return false;  // the table knows, decide() asks it
   if (rule.level == Level::cgroup) {
     std::vector<Group> line;
     for (const auto& group : groups(facts.cgroup)) {
@@ -144,6 +147,8 @@ Verdict decide(const Facts& facts, const RuleSet& rules, const std::vector<bool>
     auto& best = winner[static_cast<std::size_t>(rule.level)];
     if (rule.klass && (!best || rule.rank > best->rank)) best = &rule;
   }
+  if (auto& image = winner[static_cast<std::size_t>(Level::image)]; !image && rules.names)
+    image = rules.by_id(rules.names->find(facts));
   const auto id = [&](const Rule* rule) { return static_cast<std::uint32_t>(rule - rules.rules.data()) + 1; };
   for (const auto level : {Level::thread, Level::image}) {
     const auto slot = static_cast<std::size_t>(level);
@@ -228,12 +233,14 @@ Explanation explain(const Facts& facts, const RuleSet& rules, const Verdict* kno
   const auto level = out.verdict.level();
   const Decision won = out.verdict.in_force();
   if (const Rule* rule = rules.by_id(won.rule); rule && level != Level::ancestry)
-    out.evidence = evidence_of(*rule, facts);
+    out.evidence = rule->by_name && rules.names ? std::vector{"ananicy's rules name " + std::string(rules.names->found_by(facts))}
+                                                : evidence_of(*rule, facts);
 
   for (std::size_t i = 0; i < rules.rules.size(); ++i) {
     const Rule& rule = rules.rules[i];
     const auto id = static_cast<std::uint32_t>(i + 1);
     if (level != Level::ancestry && id == won.rule) continue;
+    if (rule.by_name) continue;
     if (!holds(rule, facts)) {
       if (auto why = failure(rule, facts, rules); !why.empty()) out.considered.push_back({id, false, std::move(why)});
       continue;

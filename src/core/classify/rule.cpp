@@ -211,7 +211,7 @@ void RuleSet::finish() {
     return std::pair(rules[a].layer, rules[a].priority) < std::pair(rules[b].layer, rules[b].priority);
   });
   for (std::size_t i = 0; i < order.size(); ++i) rules[order[i]].rank = static_cast<std::uint16_t>(i + 1);
-  for (auto& rule : rules) rule.level = level_of(rule.conditions);
+  for (auto& rule : rules) rule.level = rule.by_name ? Level::image : level_of(rule.conditions);
 }
 
 std::uint16_t RuleSet::profile_by(ProfileKey::Kind kind, std::uint32_t value) const {

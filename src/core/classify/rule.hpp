@@ -145,6 +145,7 @@ struct Rule {
   std::uint32_t not_under = 0;     // and must not find (any)
   std::uint32_t previous = 0;      // 1 << class before this image; 0 any
   std::uint16_t profile = 0;       // a rule without a class: the profile it chooses (core/policy/profiles), 0 none
+  bool by_name = false;            // holds for whom RuleSet::names says, and has no conditions
   std::vector<Condition> conditions;
   std::string file;
   std::uint32_t line = 0;
@@ -169,6 +170,8 @@ struct ProfileKey {
 // Most rules a set may have; a rank must fit 16 bits.
 inline constexpr std::size_t kMaxRules = 16000;
 
+class NameTable;
+
 struct RuleSet {
   std::vector<Rule> rules;           // rule id = index + 1
   // Index 0: none. The next are those the daemon gives a VM after a look at its command line.
@@ -176,6 +179,7 @@ struct RuleSet {
   std::vector<std::string> marks;    // at most 32
   std::vector<Capture> captures;
   std::vector<ProfileKey> profile_keys;
+  std::shared_ptr<const NameTable> names;  // null: none
 
   // Levels and ranks, once all rules are in. Rank: layer, then priority, then position.
   void finish();

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "core/classify/names.hpp"
 
 namespace vigil::classify {
 
@@ -133,6 +134,14 @@ class Evaluation {
     return {row.id, static_cast<WorkloadClass>(row.klass), row.kind, row.flags};
   }
 
+  const RuleRow* by_name() {
+    if (!tables_.names) return nullptr;
+    ++out_.lookups;
+    const auto id = tables_.names->find(facts_);
+    const auto it = std::find_if(tables_.name_rules.begin(), tables_.name_rules.end(), [&](const RuleRow& row) { return row.id == id; });
+    return it == tables_.name_rules.end() ? nullptr : &*it;
+  }
+
   // As each group was made: it takes its parent's signals and decision, unless a rule speaks about itself.
   void walk_cgroups() {
     for (const auto name : path_components(facts_.cgroup)) {
@@ -163,7 +172,8 @@ class Evaluation {
     auto& verdict = out_.verdict;
     verdict.refine = best.refine;
     if (best.chooses) profile_ = best.chooses->profile;
-    if (best.winner) verdict.levels[slot(Level::image)] = decision(*best.winner);
+    const auto* winner = best.winner ? best.winner : by_name();
+    if (winner) verdict.levels[slot(Level::image)] = decision(*winner);
     if (best.boundary && (!best.winner || best.boundary->priority >= best.winner->priority))
       verdict.boundary = best.boundary->id;
     if (!verdict.boundary && facts_.previous.rule && (facts_.previous.flags & kInherit))

@@ -48,6 +48,8 @@ class SettingsParser {
           reader_.mistake(node.source(), "'ring_kib' must be a power of two");
       } else if (key == "storm_execs") {
         number(node, "storm_execs", 0, 100000, out_.storm_execs);
+      } else if (key == "ananicy") {
+        ananicy(node);
       } else if (key == "scheduler") {
         section(node, "scheduler", [&](const toml::key& name, const toml::node& value) { return scheduler(name, value); });
       } else if (key == "power") {
@@ -65,7 +67,7 @@ class SettingsParser {
       } else if (key == "memory") {
         section(node, "memory", [&](const toml::key& name, const toml::node& value) { memory(name, value); });
       } else {
-        reader_.unknown_key(key, {"mode", "events", "log_level", "socket", "socket_group", "rules", "profiles", "ring_kib", "storm_execs", "scheduler", "class", "memory", "power", "x3d"});
+        reader_.unknown_key(key, {"mode", "events", "log_level", "socket", "socket_group", "rules", "profiles", "ring_kib", "storm_execs", "ananicy", "scheduler", "class", "memory", "power", "x3d"});
       }
     }
     sort_by_place(mistakes_);
@@ -101,6 +103,17 @@ class SettingsParser {
   void number(const toml::node& node, std::string_view key, std::int64_t low, std::int64_t high,
               std::optional<std::uint32_t>& into) {
     if (const auto value = reader_.number(node, key, low, high)) into = static_cast<std::uint32_t>(*value);
+  }
+
+  void ananicy(const toml::node& node) {
+    if (const auto* on = node.as_boolean()) {
+      if (!on->get()) out_.ananicy.emplace();
+      return;
+    }
+    if (node.as_string())
+      out_.ananicy = absolute(node, "ananicy");
+    else
+      reader_.wrong_type(node, "ananicy", "true, false or the whole path of a folder");
   }
 
   void scheduler(const toml::key& key, const toml::node& node) {

@@ -46,6 +46,7 @@ struct Settings {
   std::vector<std::string> rules;        // folders, the built-in one first; empty: the defaults
   std::vector<std::string> profiles;     // likewise
   std::optional<std::uint32_t> ring_kib;
+  std::optional<std::string> ananicy;    // folder of ananicy's rules; "": none
   std::optional<std::uint32_t> storm_execs;  // programs a second below one process that make a storm; 0: never
   PowerSettings power;
   SchedulerSettings scheduler;

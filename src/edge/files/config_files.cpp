@@ -14,6 +14,7 @@ namespace vigil::edge {
 
 namespace {
 constexpr std::size_t kMaxFileBytes = 16U << 20;
+constexpr std::size_t kMaxFiles = 10000;
 }
 
 Result<std::string> read_text_file(const std::string& path) {
@@ -50,6 +51,31 @@ Result<std::vector<config::SourceFile>> read_rule_folders(const std::vector<std:
       if (!text) return fail(std::move(text).error());
       out.push_back({std::move(path), std::move(*text), static_cast<std::int32_t>(layer)});
     }
+  }
+  return out;
+}
+
+Result<std::vector<config::SourceFile>> read_ananicy_folder(const std::string& folder) {
+  std::error_code error;
+  std::vector<std::string> paths;
+  std::filesystem::recursive_directory_iterator it(folder, error), end;
+  if (error == std::errc::no_such_file_or_directory) return std::vector<config::SourceFile>{};
+  while (!error && it != end) {
+    const auto& path = it->path();
+    const auto ending = path.extension();
+    if ((ending == ".rules" || ending == ".types" || ending == ".cgroups") && path.filename().string().front() != '.' &&
+        it->is_regular_file(error))
+      paths.push_back(path.string());
+    if (paths.size() > kMaxFiles) return fail("read " + folder + ": more than " + std::to_string(kMaxFiles) + " files");
+    if (!error) it.increment(error);
+  }
+  if (error) return fail("read " + folder + ": " + error.message(), error.value());
+  std::sort(paths.begin(), paths.end());
+  std::vector<config::SourceFile> out;
+  for (auto& path : paths) {
+    auto text = read_text_file(path);
+    if (!text) return fail(std::move(text).error());
+    out.push_back({std::move(path), std::move(*text), -1});
   }
   return out;
 }

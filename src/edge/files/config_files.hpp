@@ -18,6 +18,9 @@ Result<std::string> read_text_file(const std::string& path);
 // is not there is passed over; one that cannot be read is an error.
 Result<std::vector<config::SourceFile>> read_rule_folders(const std::vector<std::string>& folders);
 
+// All *.rules, *.types and *.cgroups files below ananicy's folder, sorted by path; none where there is no such folder.
+Result<std::vector<config::SourceFile>> read_ananicy_folder(const std::string& folder);
+
 // The built-in rules ("rules.d") or profiles ("profiles.d") and the machine's own: beside a program of a build tree, the tree's
 // tools/rules.d; else /usr/share/vigil/rules.d. Then /etc/vigil/rules.d.
 std::vector<std::string> default_folders(const std::string& name);

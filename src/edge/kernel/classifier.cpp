@@ -17,10 +17,11 @@ namespace {
 
 constexpr std::array kPrograms = {"on_newtask", "on_exec", "on_rename", "on_exit", "on_cgroup_mkdir", "on_cgroup_rmdir",
                                   "on_cgroup_attach"};
-constexpr std::array kSharedMaps = {"tasks", "events", "config", "counters", "atoms_even", "atoms_odd", "cgroups", "cands",
+constexpr std::array kSharedMaps = {"tasks", "events", "config", "counters", "atoms_even", "atoms_odd", "names_even", "names_odd", "cgroups", "cands",
                                   "rules", "profiles", "profile_keys", "heirs", "storms"};
 constexpr std::uint32_t kHalf = VIGIL_MAX_RULES / 2;
 constexpr std::array kAtomMaps = {"atoms_even", "atoms_odd"};  // by generation
+constexpr std::array kNameMaps = {"names_even", "names_odd"};
 constexpr std::uint32_t kCandHalf = VIGIL_MAX_CANDS / 2;
 
 }  // namespace
@@ -81,6 +82,7 @@ Result<void> Classifier::install_rules(const wire::RuleTables& tables) {
   if (tables.rules.size() > kHalf) return too_many("rows", tables.rules.size(), kHalf);
   if (tables.cands.size() > kCandHalf) return too_many("places where a rule is tried", tables.cands.size(), kCandHalf);
   if (tables.atoms.size() > VIGIL_MAX_ATOMS) return too_many("names", tables.atoms.size(), VIGIL_MAX_ATOMS);
+  if (tables.names.size() > VIGIL_MAX_NAMES) return too_many("names from elsewhere", tables.names.size(), VIGIL_MAX_NAMES);
   const std::uint32_t next = generation_ + 1;
   const std::uint32_t rule_base = (next & 1) * kHalf, cand_base = (next & 1) * kCandHalf;
 
@@ -117,6 +119,14 @@ Result<void> Classifier::install_rules(const wire::RuleTables& tables) {
     atoms[i].cand_first += cand_base;
   }
   if (auto done = update(events_.map_fd(kAtomMaps[next & 1]), atom_keys, atoms, "rule atoms"); !done) return done;
+
+  std::vector<vigil_name_key> name_keys;
+  std::vector<vigil_decision> names;
+  for (const auto& [key, decision] : tables.names) {
+    name_keys.push_back(key);
+    names.push_back(decision);
+  }
+  if (auto done = update(events_.map_fd(kNameMaps[next & 1]), name_keys, names, "names"); !done) return done;
 
   std::vector<vigil_profile_key> profile_keys;
   std::vector<__u32> profiles;
@@ -157,10 +167,11 @@ void Classifier::set_profile_for_games(std::uint32_t profile) {
 namespace {
 
 // In portions: a table of all of them would be the largest thing the daemon ever has.
-void forget_atoms(int fd) {
+template <typename Key, typename Value>
+void empty_map(int fd) {
   constexpr __u32 kPortion = 1024;
-  std::vector<vigil_atom_key> keys(kPortion);
-  std::vector<vigil_atom> values(kPortion);
+  std::vector<Key> keys(kPortion);
+  std::vector<Value> values(kPortion);
   for (__u32 cursor = 0, first = 1;; first = 0) {
     __u32 count = kPortion, next = 0;
     LIBBPF_OPTS(bpf_map_batch_opts, options);
@@ -171,7 +182,7 @@ void forget_atoms(int fd) {
     cursor = next;
   }
   // Kernels without batches, and buckets fuller than a portion.
-  vigil_atom_key key{};
+  Key key{};
   while (bpf_map_get_next_key(fd, nullptr, &key) == 0)
     if (bpf_map_delete_elem(fd, &key) < 0) return;
 }
@@ -191,7 +202,8 @@ void forget_profile_keys(int fd, std::uint32_t generation) {
 
 void Classifier::forget_generation(std::uint32_t generation) {
   if (generation == 0) return;
-  forget_atoms(events_.map_fd(kAtomMaps[generation & 1]));
+  empty_map<vigil_atom_key, vigil_atom>(events_.map_fd(kAtomMaps[generation & 1]));
+  empty_map<vigil_name_key, vigil_decision>(events_.map_fd(kNameMaps[generation & 1]));
   forget_profile_keys(events_.map_fd("profile_keys"), generation);
 }
 
