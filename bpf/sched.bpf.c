@@ -701,7 +701,7 @@ void BPF_STRUCT_OPS(vigil_exit, struct scx_exit_info *info)
 	report(VIGIL_SCHED_STOPPED, info);
 }
 
-/* name, flags and hotplug_seq are set by the loader. A task that waits 5 s ends us; the kernel's scheduler takes over. */
+/* name and flags are set by the loader. A task that waits 5 s ends us; the kernel's scheduler takes over. */
 SEC(".struct_ops.link")
 struct sched_ext_ops vigil_ops = {
 	.select_cpu = (void *)vigil_select_cpu,

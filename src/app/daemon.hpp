@@ -177,6 +177,8 @@ class Daemon {
   std::unique_ptr<DevicePushes> pushes_;
   std::unique_ptr<MachineWatch> machine_;
   std::vector<std::string> machine_news_;  // of the burst at hand
+  std::optional<SchedTopology> layout_in_doubt_;  // does not fit the scheduler, and was seen once
+  std::uint64_t layout_doubted_ns_ = 0;           // ... when the last event of that burst came
   struct {
     std::uint64_t events = 0;        // announcements that cast doubt on something
     std::uint64_t changes = 0;       // looks that found something different

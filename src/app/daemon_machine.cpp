@@ -29,7 +29,6 @@ Result<void> Daemon::start_machine() {
   };
   callbacks.devices = [this](const topology::Devices&, const topology::DeviceChanges& changes) {
     machine_news_.insert(machine_news_.end(), changes.sentences.begin(), changes.sentences.end());
-    on_machine_power();
   };
   // Drivers bring their device numbers with them.
   callbacks.modules = [this](const std::string&) {
@@ -53,17 +52,23 @@ Result<void> Daemon::start_machine() {
 void Daemon::on_machine_settled(const Burst& burst) {
   auto& figures = machine_figures_;
   figures.events += burst.events;
-  const auto news = std::exchange(machine_news_, {});
-  if (!burst.changed) return;
-  ++figures.changes;
+  if (!burst.changed && !layout_in_doubt_) return;
+  const auto last_ns = std::max(burst.last_ns, std::exchange(layout_doubted_ns_, 0));
   const auto written = burst.doubt.topology ? tell_scheduler() : Result<std::uint32_t>(0);
+  if (layout_in_doubt_) {
+    layout_doubted_ns_ = last_ns;
+    if (burst.doubt.devices()) on_machine_power();
+    return;  // told once it is certain
+  }
+  const auto news = std::exchange(machine_news_, {});
+  ++figures.changes;
   const auto now = monotonic_now();
   if (!written) {
     kLog.error("{}: it goes on with the picture it has", written.error().message());
   } else {
     figures.writes += *written;
   }
-  figures.last_ns = now - burst.last_ns;
+  figures.last_ns = now - last_ns;
   figures.longest_ns = std::max(figures.longest_ns, figures.last_ns);
   for (const auto& sentence : news) {
     kLog.info("{}", sentence);
@@ -72,17 +77,30 @@ void Daemon::on_machine_settled(const Burst& burst) {
   kLog.debug("{} announcements, one look, {} entries written, in force {} us after the last announcement", burst.events,
              written.value_or(0), figures.last_ns / 1000);
   // Event sources come and go with devices and CPUs; not before the scheduler knows.
+  if (burst.doubt.devices()) on_machine_power();
   if (counters_) counters_->set_machine(machine_->topology(), machine_->devices());
 }
 
 // Returns how many map entries were written: none where the scheduler sees no difference.
 Result<std::uint32_t> Daemon::tell_scheduler() {
-  if (!scheduler_ || !scheduler_->is_attached()) return 0;
+  if (!scheduler_ || !scheduler_->is_attached()) {
+    layout_in_doubt_.reset();
+    return 0;
+  }
   const auto topology = topology::sched_topology(machine_->topology(), scheduler_->topology());
   if (!scheduler_->fits(topology)) {
-    replace_scheduler(sched_topology());
+    // Read while CPUs come and go, any machine looks like another one: only what two looks in a row have found is believed.
+    auto layout = sched_topology();
+    if (layout_in_doubt_ != layout) {
+      layout_in_doubt_ = std::move(layout);
+      machine_->look_again({.topology = true});
+      return 0;
+    }
+    layout_in_doubt_.reset();
+    replace_scheduler(layout);
     return static_cast<std::uint32_t>(scheduler_ ? scheduler_->topology().cpus.size() : 0);
   }
+  layout_in_doubt_.reset();
   auto written = scheduler_->set_topology(topology);
   if (written) *written += push_cpu_sets(*scheduler_);
   return written;

@@ -3,6 +3,7 @@
 
 import dataclasses
 import importlib.util
+import os
 import pathlib
 import re
 import sys
@@ -10,6 +11,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+LONG = os.environ.get("VIGIL_LONG") == "1"
 for folder in (ROOT / "tools/vm", ROOT / "tools/lib"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
@@ -37,6 +39,7 @@ class Suite:
     udevd: bool = False
     icount: str = ""
     time_limit: float = 120
+    long_time_limit: float = 0      # ... with VIGIL_LONG=1, which the script finds in its environment
     after: object = None            # after(result, say_case): checks on the host, see README.md
 
 
@@ -58,7 +61,7 @@ def _from_shell(path):
             value = tuple(value.split())
         elif key in ("files", "environment"):
             value = dict(pair.split("=", 1) for pair in value.split())
-        elif key == "time_limit":
+        elif key in ("time_limit", "long_time_limit"):
             value = float(value)
         elif key == "udevd":
             value = value == "yes"
@@ -132,10 +135,11 @@ def _run_one(suite, kernel, label, build):
             return tally
     guest = Guest(kernel=kernel, shape=suite.shape, memory=suite.memory, programs=programs, modules=list(suite.modules),
                   modules_at_hand=list(suite.modules_at_hand), qemu_args=list(suite.qemu_args), udevd=suite.udevd,
-                  icount=suite.icount, environment={"KERNEL": kernel, **suite.environment},
+                  icount=suite.icount, environment={"KERNEL": kernel, "VIGIL_LONG": "1" if LONG else "0", **suite.environment},
                   files={"/vigil/lib": HERE / "lib",
                          **{path: _source(source, build) for path, source in suite.files.items()}})
-    result = guest.run(suite.script, time_limit=suite.time_limit, on_output=take)
+    limit = suite.long_time_limit if LONG and suite.long_time_limit else suite.time_limit
+    result = guest.run(suite.script, time_limit=limit, on_output=take)
     if result.died and "died twice" in result.output:
         take(result.output)
     if pending[0]:
@@ -143,7 +147,7 @@ def _run_one(suite, kernel, label, build):
     if suite.after and not result.died:
         suite.after(result, say_case)
     if result.status != 0:
-        reason = {124: f"it ran past its time limit of {suite.time_limit:.0f} s", 125: "the guest died"}.get(
+        reason = {124: f"it ran past its time limit of {limit:.0f} s", 125: "the guest died"}.get(
             result.status, f"its script ended with status {result.status}")
         if not tally.failures or result.status in (124, 125):
             tally.failures.append(f"{label}: {reason}")

@@ -206,7 +206,10 @@ class _Run:
                 self._take_text(f"guest: the time limit of {self._limit:.0f} s ended it\n".encode())
                 return
             for key, _ in selector.select(timeout=min(left, 5)):
-                data = key.fileobj.recv(1 << 16)
+                try:
+                    data = key.fileobj.recv(1 << 16)
+                except ConnectionError:     # the emulator died
+                    data = b""
                 if not data:
                     selector.unregister(key.fileobj)
                 elif key.data == "out":
@@ -268,7 +271,10 @@ class _Run:
             else:
                 answer = f"Error: the host end does not know '{word}'"
             text = "".join(f"{reply}\n" for reply in answer.replace("\r", "").splitlines()) + ".\n"
-            self._ends["control"].sendall(text.encode())
+            try:
+                self._ends["control"].sendall(text.encode())
+            except ConnectionError:
+                pass                        # the emulator died; the next read says so
 
     def _greet(self):
         self._ends["qmp"].settimeout(30)

@@ -61,9 +61,13 @@ class Watcher final : public MachineWatch {
     if (doubt.modules && event.action == "add" && callbacks_.modules) callbacks_.modules(event.name);
     doubt.modules = false;  // told at once; there is nothing to look at
     if (!doubt.any()) return;
-    const auto now = monotonic_now();
     ++burst_.events;
-    burst_.last_ns = now;
+    burst_.last_ns = monotonic_now();
+    look_again(doubt);
+  }
+
+  void look_again(const Doubt& doubt) override {
+    const auto now = monotonic_now();
     const auto due = gatherer_.add(doubt, now);
     timer_.arm(std::chrono::nanoseconds(due > now ? due - now : 0));
   }

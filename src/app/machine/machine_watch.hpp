@@ -43,7 +43,7 @@ struct MachineWatchOptions {
 // Announcements that were taken together.
 struct Burst {
   std::uint64_t events = 0;
-  std::uint64_t last_ns = 0;  // CLOCK_MONOTONIC, when the last one arrived
+  std::uint64_t last_ns = 0;  // CLOCK_MONOTONIC, when the last one arrived; 0: there was none
   topology::Doubt doubt;      // what was read again
   bool changed = false;       // and found different
 };
@@ -70,6 +70,8 @@ class MachineWatch {
   virtual const std::vector<std::string>& degraded() const = 0;
   // As if the source had announced it: for the scheduler's own cpu_online and cpu_offline, and for tests.
   virtual void announce(const topology::DeviceEvent& event) = 0;
+  // Another look after a quiet moment, though nothing was announced: what was found does not fit together.
+  virtual void look_again(const topology::Doubt& doubt) = 0;
   // Looks taken since the start, the first one included.
   virtual std::uint64_t looks() const = 0;
 };

@@ -284,9 +284,8 @@ Result<Scheduler> Scheduler::load(const SchedOptions& options) {
   if (auto error = step(set_constant(out.object_, "smt", &constants.smt, sizeof(constants.smt)))) return fail(std::move(*error));
   if (auto error = step(set_ops_field(out.object_, "name", out.name_.c_str(), out.name_.size() + 1)))
     return fail(std::move(*error));
-  // A CPU that came or went since we looked at the topology makes the attachment fail, instead of us being wrong.
-  if (auto error = step(set_ops_field(out.object_, "hotplug_seq", &support.hotplug_seq, sizeof(support.hotplug_seq))))
-    return fail(std::move(*error));
+  // hotplug_seq stays 0: a CPU that came or went since we looked at the topology is no reason to fail. Which are on line the
+  // scheduler's init() asks under the lock that keeps them so, and from there it is told of each.
   if (auto error = step(drop_missing_ops(out.object_))) return fail(std::move(*error));
   for (const char* map : {"sched_cpus", "sched_topology", "sched_stats"})
     if (auto error = step(resize(out.object_, map, cpus))) return fail(std::move(*error));

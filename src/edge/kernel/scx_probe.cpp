@@ -56,7 +56,6 @@ void read_scx_state(ScxSupport& support, const std::string& sysfs_root) {
   const auto base = sysfs_root + "/kernel/sched_ext/";
   support.state = parse_state(read_line(base + "state"));
   support.ops = read_line(base + "root/ops");
-  support.hotplug_seq = parse_number<std::uint64_t>(read_line(base + "hotplug_seq")).value_or(0);
 }
 
 ScxSupport probe_scx(const std::string& sysfs_root) {

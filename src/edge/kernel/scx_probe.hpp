@@ -20,7 +20,6 @@ struct ScxSupport {
   bool has_btf = false;   // /sys/kernel/btf/vmlinux can be read
   ScxState state = ScxState::absent;
   std::string ops;        // name of the scheduler that is attached; "" when none
-  std::uint64_t hotplug_seq = 0;
 
   bool usable() const { return in_btf && state != ScxState::absent; }
   // Why Vigil's scheduler cannot be attached, and what to do; "" when it can.
