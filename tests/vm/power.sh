@@ -1,14 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Power and devices for real: a display falls asleep and wakes, told by the kernel's own tracepoint; mains and battery choose the
-# automatic mode; who opens a device is known by that.
+# Power and devices for real: an idle machine is left alone (strace); a display falls asleep and wakes, told by the kernel's own
+# tracepoint, and nothing that would wake it is read; mains and battery choose the automatic mode; who opens a device is known by
+# that. VIGIL_LONG=1: ten idle minutes.
 # kernels: 7.3 6.12
 # shape: 4
-# programs: scx_vigil vigilctl
+# programs: scx_vigil vigilctl /usr/bin/strace
 # files: /usr/share/vigil/rules.d=tools/rules.d
 # qemu_args: -device bochs-display,id=gpu
 # time_limit: 150
+# long_time_limit: 800
 . /vigil/lib/test.sh
 
 line() { grep -q "$1" /tmp/watch; }
@@ -22,9 +24,23 @@ name = "opener"
 class = "vm"
 device = "kvm"
 RULES
-scx_vigil --mode observe --rules /usr/share/vigil/rules.d --rules /etc/vigil/rules.d >/tmp/log 2>&1 &
+scx_vigil --mode schedule --rules /usr/share/vigil/rules.d --rules /etc/vigil/rules.d >/tmp/log 2>&1 &
 daemon=$!
-check "it says ready" wait_for 60 grep -q 'ready: observe' /tmp/log
+check "it says ready" wait_for 60 grep -q 'ready: schedule' /tmp/log
+
+# --- idle: what the daemon asks the kernel, with nobody watching and nothing happening
+strace -f -ttt -s 200 -o /tmp/trace -p $daemon 2>/tmp/strace &
+tracer=$!
+check "its system calls are watched" wait_for 20 grep -q attached /tmp/strace
+calls() { wc -l </tmp/trace; }
+switches() { awk '/ctxt_switches/ { n += $2 } END { print n }' /proc/$daemon/status; }
+seconds=$([ $VIGIL_LONG = 1 ] && echo 600 || echo 15)
+sleep 2
+calls=$(calls) switches=$(switches)
+sleep $seconds
+equal "$seconds s without an event: no system call" 0 $(($(calls) - calls))
+equal "... and no context switch" 0 $(($(switches) - switches))
+
 vigilctl watch --all --json >/tmp/watch 2>&1 &
 wait_for 10 test -e /tmp/watch
 usleep 500000
@@ -50,7 +66,22 @@ else
   equal "and still does after devices, topology and status were asked" suspended "$(vigilctl topology >/dev/null; cat /sys/bus/pci/devices/$gpu/power/runtime_status)"
   echo on >/sys/bus/pci/devices/$gpu/power/control
   check "... and when it wakes" wait_for 10 line "\"action\":\"active\".*\"name\":\"$gpu\""
-  equal "each is told once" "1 1" "$(grep -c '"suspended"' /tmp/watch) $(grep -c '"active"' /tmp/watch)"
+  # Announced again, it is looked at again, and sleeps on.
+  echo auto >/sys/bus/pci/devices/$gpu/power/control
+  wait_for 10 grep -q suspended /sys/bus/pci/devices/$gpu/power/runtime_status
+  echo change >/sys/bus/pci/devices/$gpu/uevent
+  strace -f -s 200 -o /tmp/trace.asked vigilctl devices >/dev/null
+  strace -f -s 200 -o /tmp/trace.drawn vigilctl topology >/dev/null
+  looked() { grep -q "$gpu/power_state" /tmp/trace && grep -q "$gpu/power_state" /tmp/trace.asked; }
+  check "the daemon and vigilctl look at a device that sleeps" wait_for 10 looked
+  equal "which sleeps on" suspended "$(cat /sys/bus/pci/devices/$gpu/power/runtime_status)"
+  forbidden='/(config|current_link_speed|current_link_width|secondary_bus_number|subordinate_bus_number|vpd|rom|enable|information|gpu_metrics|resource[0-9]+_resize)"|/hwmon|"/dev/(nvidia|dri)|"/proc/(bus/pci|driver/nvidia)'
+  equal "nothing is opened that would wake it" "" "$(grep -hE "open.*($forbidden)" /tmp/trace /tmp/trace.asked /tmp/trace.drawn | head -n 3)"
+  sleep 2
+  calls=$(calls)
+  sleep 5
+  echo "while everything is watched: $(($(calls) - calls)) system calls in 5 s"
+  equal "each is told once" "2 1" "$(grep -c '"suspended"' /tmp/watch) $(grep -c '"active"' /tmp/watch)"
 fi
 
 # --- who opens a device: there is no KVM in a guest without it, but its number is known
@@ -86,8 +117,10 @@ else
   skip "mains and battery choose the automatic mode" "this kernel has no test_power module"
 fi
 
+kill $tracer
+wait $tracer 2>/dev/null
 kill $daemon
 wait $daemon
 equal "SIGTERM ends it with 0" 0 $?
-cp /tmp/log /tmp/watch /out/
+cp /tmp/log /tmp/watch /tmp/trace /out/
 finish
