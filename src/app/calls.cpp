@@ -180,6 +180,7 @@ wire::StatusReport Daemon::status() {
   out.tuning = tuning_;
   out.tuning_in_force = mode_in_force();
   report_power(out);
+  if (scheduling) out.tuning_changes = changes(SchedTunables::defaults(), scheduler_->tunables());
   if (connector_) count_by_connector(out);
   if (classifier_) {
     if (auto counts = classifier_->count_classes()) {

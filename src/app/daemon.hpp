@@ -84,6 +84,7 @@ class Daemon {
   void try_attach(const char* occasion);
   void on_scheduler_exit();
   void on_scheduler_lost(const std::string& sentence, const std::string& message);
+  void apply_tunables();  // after a change of mode
   void serve_scx_stats();
   void tell_shortcomings(std::vector<std::string>& out) const;  // of what runs now
   void on_foreign_scheduler_change();

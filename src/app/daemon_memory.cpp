@@ -60,9 +60,9 @@ void Daemon::follow_memory(const AssignClass& assigned) {
   if (verdict.key == assigned.key) memory_->on_verdict(verdict.key, {}, verdict.klass, verdict.flags);
 }
 
-// The tunables of the configuration, with what memory makes of kernel workers.
+// The tunables of the configuration and the mode, with what memory makes of kernel workers.
 SchedTunables Daemon::tunables(const policy::CpuSets& sets) const {
-  SchedTunables out = tunables_of(options_, sets);
+  SchedTunables out = tunables_of(options_, mode_in_force(), sets);
   if (!memory_) return out;
   auto& lead = out.classes[static_cast<std::size_t>(WorkloadClass::kworker)].lead_us;
   const auto sooner = static_cast<std::int64_t>(lead) + memory_->kworker_lead_us();

@@ -37,6 +37,7 @@ void Daemon::settle_mode() {
 }
 
 void Daemon::apply_mode(wire::Mode mode) {
+  apply_tunables();
   if (power_) power_->on_mode(mode == wire::Mode::gaming || mode == wire::Mode::lowlatency, mode == wire::Mode::powersave);
 }
 

@@ -127,7 +127,7 @@ std::optional<std::string> Daemon::cpu_preference(const TaskVerdict& verdict, co
   if (!machine_ || !(scheduler_ && scheduler_->is_attached()) || !options_.scheduler.steer.value_or(true)) return std::nullopt;
   const auto sets = policy::cpu_sets_of(machine_->topology());
   const auto id = by_profile ? policy_set(*profile->settings.cpus)
-                             : policy::places_of(sets, {}).classes[static_cast<std::size_t>(verdict.klass)];
+                             : policy::places_of(sets, policy::wishes_of(mode_in_force())).classes[static_cast<std::size_t>(verdict.klass)];
   if (id == policy::CpuSetId::any || !sets.has(id)) return std::nullopt;
   return sets[id].to_string();
 }

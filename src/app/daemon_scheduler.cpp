@@ -59,6 +59,10 @@ std::uint32_t Daemon::push_cpu_sets(Scheduler& scheduler) {
   return written;
 }
 
+void Daemon::apply_tunables() {
+  if (scheduler_) scheduler_->set_tunables(tunables(machine_ ? policy::cpu_sets_of(machine_->topology()) : policy::CpuSets()));
+}
+
 void Daemon::try_attach(const char* occasion) {
   if (!classifier_) return;  // why_not_more_ says so
   returns_at_ns_.reset();

@@ -5,9 +5,9 @@
 
 namespace vigil::app {
 
-SchedTunables tunables_of(const Options& options, const policy::CpuSets& sets) {
-  SchedTunables out = SchedTunables::defaults();
-  out.place(policy::places_of(sets, {}));
+SchedTunables tunables_of(const Options& options, policy::Mode mode, const policy::CpuSets& sets) {
+  SchedTunables out = policy::tunables_of(mode);
+  out.place(policy::places_of(sets, policy::wishes_of(mode)));
   const auto set = [](auto& value, const auto& wish) {
     if (wish) value = static_cast<std::remove_reference_t<decltype(value)>>(*wish);
   };

@@ -30,7 +30,19 @@ std::string people_count(std::uint64_t number, std::string_view one, std::string
 std::string tuning_text(const json& tuning) {
   const auto mode = text_at(tuning, "mode"), in_force = text_at(tuning, "in_force");
   if (mode.empty()) return {};
-  return mode == in_force || in_force.empty() ? mode : mode + ", which now means " + in_force;
+  auto text = mode == in_force || in_force.empty() ? mode : mode + ", which now means " + in_force;
+  const auto& changes = at(tuning, "changes");
+  if (!changes.is_array() || changes.empty()) return text;
+  text += ':';
+  for (const auto& change : changes) {
+    const auto& from = at(change, "from");
+    const auto& to = at(change, "to");
+    if (!from.is_number() || !to.is_number()) continue;
+    std::array<char, 64> numbers;
+    std::snprintf(numbers.data(), numbers.size(), " %g (%g)", to.get<double>(), from.get<double>());
+    text += ' ' + text_at(change, "name") + numbers.data() + (&change == &changes.back() ? "" : ",");
+  }
+  return text;
 }
 
 std::string power_text(const json& power) {

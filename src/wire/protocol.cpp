@@ -142,9 +142,6 @@ std::string_view to_string(ErrorCode code) {
 std::optional<ErrorCode> parse_error_code(std::string_view name) {
   return find_in(kErrorCodes, name);
 }
-std::string_view to_string(Mode mode) {
-  return name_in(kModes, mode);
-}
 std::optional<Mode> parse_mode(std::string_view name) {
   return find_in(kModes, name);
 }

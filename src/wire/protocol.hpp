@@ -16,6 +16,7 @@
 
 #include "base/result.hpp"
 #include "base/workload_class.hpp"
+#include "core/policy/modes.hpp"
 
 namespace vigil::wire {
 
@@ -40,9 +41,8 @@ struct CallError {
   std::string message;  // a sentence for people
 };
 
-// scx_loader's modes 0-4.
-enum class Mode : std::uint8_t { automatic = 0, gaming = 1, powersave = 2, lowlatency = 3, server = 4 };
-std::string_view to_string(Mode mode);
+using policy::Mode;
+using policy::to_string;
 std::optional<Mode> parse_mode(std::string_view name);
 
 struct StatusCall {};

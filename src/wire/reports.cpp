@@ -51,6 +51,9 @@ json to_json(const StatusReport& report) {
                       {"hushed", each.hushed},
                       {"began_ns", each.began_ns},
                       {"over", each.over}});
+  json tuning_changes = json::array();
+  for (const auto& change : report.tuning_changes)
+    tuning_changes.push_back({{"name", change.name}, {"from", change.from}, {"to", change.to}});
   json profile = nullptr;
   if (!report.profiles.empty()) profile = {{"name", report.profiles.back().name}, {"why", report.profiles.back().why}};
   json power = nullptr;
@@ -78,7 +81,10 @@ json to_json(const StatusReport& report) {
           {"now_ns", report.now_ns},
           {"uptime_ns", report.now_ns - report.started_ns},
           {"ready_after_ns", report.ready_after_ns},
-          {"tuning", {{"mode", to_string(report.tuning)}, {"in_force", to_string(report.tuning_in_force)}}},
+          {"tuning",
+           {{"mode", to_string(report.tuning)},
+            {"in_force", to_string(report.tuning_in_force)},
+            {"changes", std::move(tuning_changes)}}},
           {"classes", std::move(classes)},
           {"events", std::move(events)},
           {"lost", lost},

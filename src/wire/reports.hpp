@@ -73,6 +73,7 @@ struct StatusReport {
   std::uint64_t ready_after_ns = 0;        // from start to ready
   Mode tuning = Mode::automatic;           // what a person chose
   Mode tuning_in_force = Mode::automatic;  // what it comes to now
+  std::vector<TunableChange> tuning_changes = {};  // the scheduler's numbers in force beside the defaults
   std::vector<ClassCount> classes = {};
   std::vector<EventCount> events = {};
   // The games that run, one entry each.

@@ -32,6 +32,7 @@ def script(who, arguments, rounds, seconds, settings):
     return f"""
 {start}
 loader=$!
+[ ! -f /tmp/loader ] || until grep -q attached /tmp/loader || ! kill -0 $loader; do usleep 100000; done
 sleep 1
 game_load 1 >/dev/null
 for round in $(seq {rounds}); do

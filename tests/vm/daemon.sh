@@ -6,7 +6,7 @@
 # kernels: 7.3 6.12
 # shape: 2ccd
 # programs: scx_vigil vigilctl tests/vm/sched_loader
-# files: /usr/share/vigil/rules.d=tools/rules.d
+# files: /usr/share/vigil/rules.d=tools/rules.d /usr/share/vigil/profiles.d=tools/profiles.d
 # time_limit: 240
 . /vigil/lib/test.sh
 
@@ -29,6 +29,12 @@ check "a game that ran before is gaming" explain_has $before '"class":"gaming"'
 
 env STEAM_COMPAT_DATA_PATH=/x SteamAppId=1091500 sleep 1000 &
 check "a game that starts is gaming" wait_for 5 explain_has $! '"class":"gaming"'
+# That game's profile asks for the mode gaming.
+check "a profile's mode changes the scheduler's numbers" wait_for 5 status_has '"from":8.0,"name":"gaming.share","to":16.0'
+check "a mode can be chosen" vigilctl mode powersave
+check "it goes before the profile's, and the kernel half has its numbers at once" status_has '"from":20000.0,"name":"lease_us","to":40000.0'
+check "... and only its own" sh -c '! vigilctl status --json | grep -q gaming.share'
+check "and back" vigilctl mode auto
 cgroup=/sys/fs/cgroup/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope
 mkdir $cgroup
 sleep 1000 &

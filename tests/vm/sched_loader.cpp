@@ -119,27 +119,17 @@ int run_other(const std::string& path, int signals, bool cost) {
   return 0;
 }
 
+// A number of the scheduler by its name, or one of the CPU sets that topology decides otherwise: "gaming.set", "away_set".
 bool set_tunable(SchedTunables& tunables, const std::string& name, double value) {
-  const auto number = static_cast<std::uint32_t>(value);
-  if (name == "lease_us") return tunables.lease_us = number, true;
-  if (name == "wait_bound_us") return tunables.wait_bound_us = number, true;
-  if (name == "short_burst_us") return tunables.short_burst_us = number, true;
-  if (name == "guard_us") return tunables.guard_us = number, true;
-  if (name == "balance_us") return tunables.balance_us = number, true;
-  if (name == "steer") return tunables.steer = number != 0, true;
-  if (name == "away_set") return tunables.away = static_cast<policy::CpuSetId>(number), true;
-  const auto dot = name.find('.');  // class.field
+  if (set_number(tunables, name, value)) return true;
+  const auto set = static_cast<policy::CpuSetId>(value);
+  if (name == "away_set") return tunables.away = set, true;
+  const auto dot = name.find('.');
   const auto klass = parse_workload_class(name.substr(0, dot));
   if (!klass || dot == std::string::npos) return false;
-  auto& chosen = tunables.classes[static_cast<std::size_t>(*klass)];
   const auto field = name.substr(dot + 1);
-  if (field == "share") return chosen.share = value, true;
-  if (field == "request_us") return chosen.request_us = number, true;
-  if (field == "credit_us") return chosen.credit_us = number, true;
-  if (field == "lead_us") return chosen.lead_us = number, true;
-  if (field == "set") return chosen.set = static_cast<policy::CpuSetId>(number), true;
-  if (field == "spread") return chosen.spread = number != 0, true;
-  if (field == "urgency") return chosen.urgency = static_cast<std::uint8_t>(number), true;
+  if (field == "set") return tunables.of(*klass).set = set, true;
+  if (field == "spread") return tunables.of(*klass).spread = value != 0, true;
   return false;
 }
 

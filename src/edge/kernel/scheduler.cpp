@@ -195,34 +195,6 @@ Result<std::uint32_t> write_topology(const BpfObject& object, const SchedTopolog
 
 }  // namespace
 
-SchedTunables SchedTunables::defaults() {
-  SchedTunables out;
-  const auto set = [&](WorkloadClass klass, SchedClassTunables value) {
-    out.classes[static_cast<std::size_t>(klass)] = value;
-  };
-  //                             share request credit  lead urgency forgive judge
-  set(WorkloadClass::regular,     {1,    3000,  3000,     0, 1, false, true});
-  set(WorkloadClass::gaming,      {8,    3000, 10000, 60000, 2, true, false});
-  set(WorkloadClass::interactive, {2,    2000,  8000, 30000, 2, true, false});
-  set(WorkloadClass::batch,       {0.5,  6000,     0,     0, 0, false, false});
-  set(WorkloadClass::ai,          {1,    8000,     0,     0, 0, false, false});
-  set(WorkloadClass::vm,          {2,    4000,  6000, 10000, 1, false, true});
-  set(WorkloadClass::container,   {1,    3000,  3000,     0, 1, false, true});
-  set(WorkloadClass::latency,     {8,    1000, 20000, 80000, 3, true, false});
-  set(WorkloadClass::vectordb,    {2,    6000,  3000,     0, 1, false, false});
-  set(WorkloadClass::kworker,     {2,    2000,  6000, 20000, 1, false, false});
-  out.classes[6] = out.classes[0];
-  return out;
-}
-
-void SchedTunables::place(const policy::Places& places) {
-  for (std::size_t i = 0; i < kWorkloadClassCount; i++) {
-    classes[i].set = places.classes[i];
-    classes[i].spread = places.spread[i];
-  }
-  away = places.away;
-}
-
 std::string SchedExit::sentence() const {
   std::string out;
   if (by_owner())
@@ -358,6 +330,33 @@ std::optional<SchedExit> Scheduler::exit_info() const {
 
 void Scheduler::set_tunables(const SchedTunables& tunables) {
   if (tunables_) write_tunables(*tunables_.as<vigil_sched_tunables>(), tunables);
+}
+
+SchedTunables Scheduler::tunables() const {
+  SchedTunables out = SchedTunables::defaults();
+  if (!tunables_) return out;
+  const auto& in = *tunables_.as<const vigil_sched_tunables>();
+  for (std::size_t i = 0; i < kWorkloadClassCount; i++) {
+    const auto& from = in.classes[i];
+    auto& to = out.classes[i];
+    to.share = from.share / 1024.0;
+    to.request_us = from.request_us;
+    to.credit_us = from.credit_us;
+    to.lead_us = from.lead_us;
+    to.urgency = from.urgency;
+    to.forgive = from.flags & VIGIL_SCHED_FORGIVE;
+    to.judge = from.flags & VIGIL_SCHED_JUDGE;
+    to.spread = from.flags & VIGIL_SCHED_SPREAD;
+    to.set = static_cast<policy::CpuSetId>(from.set);
+  }
+  out.lease_us = in.lease_us;
+  out.wait_bound_us = in.wait_bound_us;
+  out.short_burst_us = in.short_burst_us;
+  out.guard_us = in.guard_us;
+  out.balance_us = in.balance_us;
+  out.steer = in.steer;
+  out.away = static_cast<policy::CpuSetId>(in.away_set);
+  return out;
 }
 
 bool Scheduler::fits(const SchedTopology& topology) const {

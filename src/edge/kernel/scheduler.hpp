@@ -16,40 +16,12 @@
 #include "base/result.hpp"
 #include "base/workload_class.hpp"
 #include "core/policy/cpu_sets.hpp"
+#include "core/policy/tunables.hpp"
 #include "core/topology/sched_topology.hpp"
 #include "edge/kernel/bpf_object.hpp"
 #include "edge/kernel/map_memory.hpp"
 
 namespace vigil {
-
-// Numbers the scheduler reads at run time. What each does, who gains and who loses: bpf/README.md.
-struct SchedClassTunables {
-  double share = 1;                // service relative to `regular`
-  std::uint32_t request_us = 3000;
-  std::uint32_t credit_us = 3000;
-  std::uint32_t lead_us = 0;
-  std::uint8_t urgency = 1;        // 0 background, 1 normal, 2 prompt, 3 urgent
-  bool forgive = false;
-  bool judge = false;
-  bool spread = false;             // see policy::Places
-  policy::CpuSetId set = policy::CpuSetId::any;
-};
-
-struct SchedTunables {
-  std::array<SchedClassTunables, kWorkloadClassCount> classes;
-  std::uint32_t lease_us = 20000;
-  std::uint32_t wait_bound_us = 400000;
-  std::uint32_t short_burst_us = 1000;
-  std::uint32_t guard_us = 500;
-  std::uint32_t balance_us = 10000;
-  bool steer = true;               // CPU sets are looked at
-  policy::CpuSetId away = policy::CpuSetId::any;
-
-  // Takes over where classes would rather run.
-  void place(const policy::Places& places);
-  // The mode `auto`.
-  static SchedTunables defaults();
-};
 
 struct SchedOptions {
   SchedTopology topology;
@@ -107,6 +79,8 @@ class Scheduler {
   std::optional<SchedExit> exit_info() const;
 
   void set_tunables(const SchedTunables& tunables);
+  // As the kernel half has them now.
+  SchedTunables tunables() const;
   // What memory makes of a process's tasks: they prefer the CPUs near this node, and are due so much sooner. In force at their
   // next request. Neither: as their class says.
   void set_memory_hint(const ProcKey& process, std::optional<std::uint32_t> near_node, std::int32_t lead_us);
