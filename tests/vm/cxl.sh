@@ -9,7 +9,7 @@
 # files: /usr/share/vigil/rules.d=tools/rules.d
 # modules: cxl_acpi cxl_pci cxl_mem cxl_pmem dax_cxl device_dax kmem
 # udevd: yes
-# time_limit: 240
+# time_limit: 300
 . /vigil/lib/test.sh
 . /vigil/lib/machine.sh
 

@@ -8,8 +8,9 @@
 # shape: 4
 # programs: scx_vigil vigilctl /usr/bin/strace
 # files: /usr/share/vigil/rules.d=tools/rules.d
+# udevd: yes
 # qemu_args: -device bochs-display,id=gpu
-# time_limit: 150
+# time_limit: 240
 # long_time_limit: 800
 . /vigil/lib/test.sh
 
@@ -26,7 +27,7 @@ device = "kvm"
 RULES
 scx_vigil --mode schedule --rules /usr/share/vigil/rules.d --rules /etc/vigil/rules.d >/tmp/log 2>&1 &
 daemon=$!
-check "it says ready" wait_for 60 grep -q 'ready: schedule' /tmp/log
+check "it says ready" wait_for 100 grep -q 'ready: schedule' /tmp/log
 
 # --- idle: what the daemon asks the kernel, with nobody watching and nothing happening
 strace -f -ttt -s 200 -o /tmp/trace -p $daemon 2>/tmp/strace &
@@ -95,30 +96,44 @@ else
   check "... and explain names the rule and the opening" explain_has $opener 'opened:opener'
 fi
 
-# --- mains and battery
-if [ -e /lib/modules/$(uname -r)/test_power.ko ]; then
-  insmod /lib/modules/$(uname -r)/test_power.ko
+# --- mains and battery, announced by the kernel and by udevd
+battery() { # SOURCE
   p=/sys/module/test_power/parameters
-  echo off >$p/usb_online
-  echo on >$p/ac_online
-  wait_for 10 status_has '"source":"ac"'
+  : >/tmp/watch
   echo discharging >$p/battery_status
   echo off >$p/ac_online
-  check "off the mains the automatic mode saves power" wait_for 10 status_has '"in_force":"powersave"'
-  check "... which watch tells, with the reason" wait_for 5 line '"event":"mode".*battery\|battery.*"event":"mode"'
-  check "... and devices shows the battery" sh -c 'vigilctl devices | grep -q battery'
+  check "$1: off the mains the automatic mode saves power" wait_for 10 status_has '"in_force":"powersave"'
+  check "$1: the battery is announced" wait_for 5 line '"subsystem":"power_supply"'
+  check "$1: watch tells the mode, with the reason" wait_for 5 line '"event":"mode".*battery\|battery.*"event":"mode"'
+  check "$1: devices shows the battery" sh -c 'vigilctl devices | grep -q battery'
   vigilctl mode gaming >/dev/null
-  check "a person's mode counts more" status_has '"in_force":"gaming"'
+  check "$1: a person's mode counts more" status_has '"in_force":"gaming"'
   vigilctl mode auto >/dev/null
-  check "auto follows the battery again" status_has '"in_force":"powersave"'
+  check "$1: auto follows the battery again" status_has '"in_force":"powersave"'
   echo on >$p/ac_online
-  check "on the mains it does not" wait_for 10 status_has '"in_force":"auto"'
+  check "$1: on the mains it does not" wait_for 10 status_has '"in_force":"auto"'
+}
+kill $tracer
+wait $tracer 2>/dev/null
+if [ -e /lib/modules/$(uname -r)/test_power.ko ]; then
+  insmod /lib/modules/$(uname -r)/test_power.ko
+  echo off >/sys/module/test_power/parameters/usb_online
+  echo on >/sys/module/test_power/parameters/ac_online
+  wait_for 10 status_has '"source":"ac"'
+  battery kernel
+  kill $daemon
+  wait $daemon
+  start_udevd
+  scx_vigil --mode schedule >/tmp/log 2>&1 &
+  daemon=$!
+  check "with udevd it is ready again" wait_for 100 grep -q 'ready: schedule' /tmp/log
+  vigilctl watch --all --json >/tmp/watch 2>&1 &
+  usleep 500000
+  battery udevd
 else
   skip "mains and battery choose the automatic mode" "this kernel has no test_power module"
 fi
 
-kill $tracer
-wait $tracer 2>/dev/null
 kill $daemon
 wait $daemon
 equal "SIGTERM ends it with 0" 0 $?

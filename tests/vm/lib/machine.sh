@@ -10,7 +10,8 @@ watching() { vigilctl class $$ auto >/dev/null; grep -q '"event"' /tmp/watch; }
 start_daemon() {
   scx_vigil --mode schedule --log-level debug >/tmp/log 2>&1 &
   daemon=$!
-  check "$1: the daemon is ready and schedules" wait_for 60 said 'ready: schedule mode'
+  check "$1: the daemon is ready and schedules" wait_for 150 said 'ready: schedule mode'
+  said 'ready: schedule mode' || sed 's/^/    /' /tmp/log
   vigilctl watch --all --json >/tmp/watch 2>&1 &
   watcher=$!
   wait_for 20 watching
