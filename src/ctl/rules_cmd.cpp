@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
@@ -33,7 +34,16 @@ struct Loaded {
   config::Parsed<RuleSet> rules;
 };
 
+// The default folders may be missing, one that somebody names may not.
+Result<void> must_exist(const std::vector<std::string>& folders) {
+  std::error_code error;
+  for (const auto& folder : folders)
+    if (!std::filesystem::is_directory(folder, error)) return fail(folder + ": no such folder");
+  return {};
+}
+
 Result<Loaded> load(const std::vector<std::string>& folders) {
+  if (auto done = must_exist(folders); !done) return fail(std::move(done).error());
   auto files = edge::read_rule_folders(folders.empty() ? edge::default_folders("rules.d") : folders);
   if (!files) return fail(std::move(files).error());
   if (files->empty()) return fail("there is no rule file (*.toml) in these folders");
@@ -48,6 +58,7 @@ struct LoadedProfiles {
 };
 
 Result<LoadedProfiles> load_profiles(const ConfigFolders& folders, RuleSet& rules) {
+  if (auto done = must_exist(folders.profiles); !done) return fail(std::move(done).error());
   std::vector<std::string> from = folders.profiles;
   if (from.empty() && folders.rules.empty()) from = edge::default_folders("profiles.d");
   auto files = edge::read_rule_folders(from);

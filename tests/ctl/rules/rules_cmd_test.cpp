@@ -45,6 +45,12 @@ TEST_CASE("rules check: the built-in rules are right, and counted") {
   CHECK(said["signals"] < said["signals_max"]);
 }
 
+TEST_CASE("rules check: a folder that somebody names must be there") {
+  const auto output = check_rules({RULES_DIR, "/no/such/folder"}, false);
+  CHECK(output.status == 1);
+  CHECK(output.err == "vigilctl: /no/such/folder: no such folder\n");
+}
+
 TEST_CASE("rules check: mistakes are told with their place, and fail") {
   const RuleFolder folder("[[rule]]\nname = \"a\"\nclass = \"gamin\"\nexe = \"x\"\n");
   const auto output = check_rules({RULES_DIR, folder.path()}, false);
