@@ -193,8 +193,10 @@ wire::StatusReport Daemon::status() {
     for (std::size_t i = VIGIL_EV_FORK; i <= VIGIL_EV_CGROUP_ATTACH; ++i)
       out.events.push_back({std::string(kEventNames[i]), counters.seen[i], counters.reported[i], counters.lost[i]});
   }
-  for (auto& game : games_.running())
-    out.games.push_back({game.pid, game.appid ? std::optional(game.appid) : std::nullopt, std::move(game.title)});
+  for (auto& game : games_.running()) {
+    auto title = game_title(game.pid, game.appid, 0);
+    out.games.push_back({game.pid, game.appid ? std::optional(game.appid) : std::nullopt, title ? std::move(title) : std::move(game.title)});
+  }
   if (classifier_)
     for (const auto& storm : classifier_->storms())
       out.storms.push_back({storm.root, storm.execs, storm.forks, storm.hushed, storm.begin_ns,

@@ -214,14 +214,21 @@ void Daemon::on_record(std::span<const std::byte> record) {
   handle(*event);
 }
 
+std::optional<std::string> Daemon::game_title(std::uint32_t tgid, std::uint32_t appid, std::uint32_t inherited_from) const {
+  if (const auto* process = engine_.processes().find_tgid(tgid); process && process->verdict.profile == process->verdict.matched)
+    if (const auto* profile = book_.profile(process->verdict.matched); profile && !profile->title.empty()) return profile->title;
+  return games_.title(tgid, appid, inherited_from);
+}
+
 std::string Daemon::title_of(const PublishVerdict& verdict) const {
   if (verdict.klass != WorkloadClass::gaming && !verdict.appid) return {};
-  return games_.title(verdict.tgid, verdict.appid, verdict.inherited_from).value_or("");
+  return game_title(verdict.tgid, verdict.appid, verdict.inherited_from).value_or("");
 }
 
 void Daemon::handle(const Event& event) {
   if (const auto* task = std::get_if<TaskEvent>(&event)) games_.on(*task);
   const auto actions = engine_.step(event, monotonic_now());
+  if (std::get_if<ResyncDone>(&event)) games_.forget_all_but(engine_.processes());
   follow_memory(event);  // before what the actions make of it
   perform(actions);
 }

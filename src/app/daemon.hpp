@@ -69,6 +69,8 @@ class Daemon {
   void on_record(std::span<const std::byte> record);
   void handle(const Event& event);
   std::string title_of(const PublishVerdict& verdict) const;  // "" unknown
+  // The title of the profile that it matches, else what its process or Steam says.
+  std::optional<std::string> game_title(std::uint32_t tgid, std::uint32_t appid, std::uint32_t inherited_from) const;
   void perform(const Actions& actions);
   void resync();
   void check_losses();

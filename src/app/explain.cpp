@@ -125,7 +125,7 @@ Reply Daemon::answer_explain(std::uint32_t pid) {
   if (profile) report.profile = profile->name;
   const auto* process = engine_.processes().find(verdict.key);
   if (profile && !profile->title.empty() && verdict.profile == verdict.matched)
-    report.title = profile->title;
+    report.title = profile->title;  // of whatever it is
   else if (auto game = verdict.is_game() ? games_.title(identity->key.tgid, verdict.appid, verdict.inherited_from) : std::nullopt)
     report.title = std::move(game);
   else if (process && !process->title.empty())

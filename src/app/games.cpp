@@ -38,6 +38,10 @@ void Games::on(const TaskEvent& event) {
   if (known) game.title = std::move(known);
 }
 
+void Games::forget_all_but(const ProcessTable& known) {
+  std::erase_if(games_, [&](const auto& game) { return !known.find(game.first); });
+}
+
 std::optional<std::string> Games::look(const TaskVerdict& verdict) const {
   const auto facts = reader_.read(verdict.key, {.environment = true, .cgroup = false});
   if (!facts.exists) return std::nullopt;

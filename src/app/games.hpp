@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/event.hpp"
+#include "core/model/process_table.hpp"
 #include "edge/procfs/process_reader.hpp"
 
 namespace vigil::app {
@@ -21,6 +22,8 @@ class Games {
   Games(const edge::ProcessReader& reader, std::string proc_root) : reader_(reader), proc_root_(std::move(proc_root)) {}
 
   void on(const TaskEvent& event);
+  // After a look at all processes: those that are not among them have ended unheard.
+  void forget_all_but(const ProcessTable& known);
 
   // Of a process, or of the game it belongs to: by its own entry, its AppID, or whom it inherited from. Absent: unknown.
   std::optional<std::string> title(std::uint32_t tgid, std::uint32_t appid, std::uint32_t inherited_from = 0) const;
