@@ -139,19 +139,23 @@ static __always_inline void scan_strings(struct vigil_scratch *s, struct task_st
 		s->truncated += s->truncated < 0xffff;
 }
 
-/* What lives in this cgroup: its signals count for every rule, its decision is a level of its own. */
-static __always_inline void apply_cgroup(struct vigil_verdict *v, __u64 id)
+/*
+ * What lives in this cgroup: its signals count for every rule, its decision is a level of its own. The generation of rules that these are
+ * of, 0 when nothing is known of the group.
+ */
+static __always_inline __u32 apply_cgroup(struct vigil_verdict *v, __u64 id)
 {
 	struct vigil_cgroup *cg = bpf_map_lookup_elem(&cgroups, &id);
 
 	v->cgroup_id = id;
 	if (!cg) {
 		__builtin_memset(&v->decision[VIGIL_LEVEL_CGROUP], 0, sizeof(struct vigil_decision));
-		return;
+		return 0;
 	}
 	v->decision[VIGIL_LEVEL_CGROUP] = cg->decision;
 	if (cg->appid)
 		v->appid = cg->appid;
+	return cg->gen;
 }
 
 static __always_inline void add_cgroup_signals(struct vigil_scratch *s, __u64 id)
@@ -212,14 +216,6 @@ __noinline int outlive_rules(struct vigil_verdict *v)
 		__builtin_memset(ancestry, 0, sizeof(*ancestry));
 	}
 	return 0;
-}
-
-/* Between the moment new rules come into force and the snapshot, what a cgroup says is still of the rules before. */
-static __always_inline bool cgroup_outdated(const struct vigil_config *cfg, __u64 id)
-{
-	struct vigil_cgroup *cg = bpf_map_lookup_elem(&cgroups, &id);
-
-	return cg && cg->gen != cfg->gen;
 }
 
 /* The first level that decided is in force. True when the class changed; another kind of the same is no news. */

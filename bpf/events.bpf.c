@@ -285,7 +285,7 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 	stormy = storm_before_exec(t, now);
 
 	cgroup_id = task_cgroup_id(p);
-	apply_cgroup(&t->v, cgroup_id);
+	s->cgroup_gen = apply_cgroup(&t->v, cgroup_id);
 
 	match_reset(s);
 	gather_flags(cfg, p);
@@ -310,7 +310,8 @@ int BPF_PROG(on_exec, struct task_struct *p, pid_t old_pid, struct linux_binprm 
 	boundary = decide_image(s, &t->v, cfg, previous);
 	decide_profile(&t->v, s->profile, PROFILE_EXEC | (boundary ? PROFILE_BOUNDARY : 0), previous);
 	note_image(s, t);
-	if (cgroup_outdated(cfg, cgroup_id))
+	/* What its cgroup says is still of the rules before: the snapshot decides it once more. */
+	if (s->cgroup_gen && s->cgroup_gen != cfg->gen)
 		t->v.gen |= VIGIL_GEN_AGAIN;
 
 	changed = verdict_resolve(&t->v, VIGIL_EV_EXEC, now);

@@ -43,6 +43,7 @@ struct vigil_scratch {
 	__u32 refine; /* some rule that holds wants the daemon to look closer, whether it decides anything or not */
 	__u32 profile; /* chosen by the strongest rule that chooses one, */
 	__u32 profile_rank;
+	__u32 cgroup_gen; /* of the rules that what the cgroup says is of; here, so that the verifier forgets it meanwhile */
 	struct vigil_decision named; /* by its name alone, where no rule says more */
 	struct vigil_atom hits[MAX_HITS];
 	struct match_best best[VIGIL_LEVEL_COUNT];
