@@ -122,14 +122,20 @@ std::string_view RuleBook::kind_name(std::uint8_t kind) const {
 
 RuleBook::Heirs RuleBook::heirs_of(const RuleBook& before) const {
   std::unordered_map<std::string_view, Decision> by_name;
-  for (const auto& row : compiled.rules) {
-    if (row.klass == classify::kNoClass) continue;
+  for (std::size_t i = 0; i < rules.rules.size(); ++i) {
+    const auto& rule = rules.rules[i];
+    if (!rule.klass) continue;
     Decision decision;
-    decision.rule = row.id;
-    decision.klass = static_cast<WorkloadClass>(row.klass);
-    decision.kind = row.kind;
-    decision.flags = row.flags;
-    by_name.emplace(compiled.rule_name(row.id), decision);
+    decision.rule = static_cast<std::uint32_t>(i + 1);
+    decision.klass = *rule.klass;
+    decision.kind = rule.kind;
+    decision.flags = rule.flags;
+    // What the daemon has decided and somebody inherited is no less inherited.
+    if (!compiled.placement[i].in_kernel) {
+      decision.flags = static_cast<std::uint8_t>(decision.flags & ~Decision::kRefine);
+      decision.source = Source::daemon;
+    }
+    by_name.emplace(rule.name, decision);
   }
   Heirs out;
   for (const auto& name : before.compiled.rule_names) {

@@ -169,6 +169,25 @@ def reload_orphan(world):
     matches(daemon.explain(orphan), klass="gaming", level="ancestry", rule="games:wine-prefix")
 
 
+@suite.case("what was inherited from a rule that only the daemon can decide is kept over a reload, too")
+def inherited_from_daemon(world):
+    folder = world.rules(f'[[rule]]\nname = "by-path"\nclass = "vm"\nexe_path = "{world.bin}/kept-by-*-path"\ninherit = true\n', "by-path")
+    daemon = world.start_daemon("--rules", folder)
+    try:
+        parent = world.start("kept-by-whole-path", env=PLAIN)
+        eventually("the daemon decides", lambda: daemon.explain(parent.pid)["class"] == "vm")
+        child = world.adopt(parent.tell("spawn", "keep", world.program("some-child")))
+        matches(daemon.explain(child), klass="vm", rule="by-path:by-path", level="ancestry", source="daemon")
+        (folder / "more.toml").write_text(RULE.format(name="other", klass="ai", program="nobody"))
+        said = len(daemon.log)
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_log("reloaded in", said)
+        matches(daemon.explain(child), klass="vm", rule="by-path:by-path", level="ancestry", source="daemon")
+        eventually("the daemon decides anew", lambda: daemon.explain(parent.pid)["class"] == "vm")
+    finally:
+        world.stop_daemon()
+
+
 @suite.case("SIGHUP with a mistake in the rules keeps the old ones and logs file, line and column")
 def broken_reload(world):
     folder = world.rules(RULE.format(name="first", klass="ai", program="subject"), "broken")
