@@ -140,6 +140,24 @@ TEST_CASE("machine watch: capacities are read again when hardware feedback tells
   CHECK(seen.changes.changed.to_string() == "8");
 }
 
+TEST_CASE("machine watch: what does not fit together is looked at once more, without an announcement") {
+  const DiskMachine disk("cxl-server");
+  auto loop = loop::Loop::create();
+  REQUIRE(loop);
+  Seen seen;
+  auto watch = app::MachineWatch::create(*loop, disk.options(), record(seen));
+  REQUIRE(watch);
+  (*watch)->look_again({.topology = true});
+  run_for(*loop, std::chrono::milliseconds(100));
+  CHECK((*watch)->looks() == 2);
+  REQUIRE(seen.bursts.size() == 1);
+  CHECK(seen.bursts[0].events == 0);
+  CHECK(seen.bursts[0].last_ns == 0);
+  CHECK(seen.bursts[0].doubt.topology);
+  CHECK_FALSE(seen.bursts[0].changed);
+  CHECK(seen.devices_announced == 0);
+}
+
 TEST_CASE("machine watch: only what is announced is read again") {
   const DiskMachine disk("cxl-server");
   auto loop = loop::Loop::create();
