@@ -154,10 +154,7 @@ Reply Daemon::answer_mode(const wire::ModeCall& call) {
     tuning_ = *call.mode;
     mode_applied_ = mode_in_force();  // told of below
     apply_mode(mode_applied_);
-    if (options_.mode != RunMode::observe && !(scheduler_ && scheduler_->is_attached())) {
-      supervisor_.reset();
-      try_attach("asked for by vigilctl mode");
-    }
+    try_again("asked for by vigilctl mode");
     publish(edge::ControlServer::Kind::event,
             wire::format_line({{"event", "mode"}, {"t_ns", monotonic_now()}, {"mode", wire::to_string(tuning_)}, {"in_force", wire::to_string(mode_in_force())}}));
   }
@@ -172,7 +169,8 @@ wire::StatusReport Daemon::status() {
   out.mode = scheduling ? "schedule" : "observe";
   out.requested_mode = std::string(to_string(options_.mode));
   if (scheduling) out.ops = scheduler_->name();
-  if (!scheduling && !why_not_more_.empty() && options_.mode != RunMode::observe) out.why_not_more = why_not_more_;
+  out.policy = std::string(to_string(scheduling ? rung_ : Rung::kernel));
+  if (!(scheduling && rung_ == Rung::full) && !why_not_more_.empty() && options_.mode != RunMode::observe) out.why_not_more = why_not_more_;
   out.returns_at_ns = returns_at_ns_;
   out.now_ns = monotonic_now();
   out.started_ns = started_ns_;

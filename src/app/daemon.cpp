@@ -411,13 +411,8 @@ void Daemon::reload() {
   handle(LookAgain{});
   if (std::pair(options_.rule_folders, options_.profile_folders) != folders) watch_rule_folders();
   kLog.info("reloaded in {} ms: {} rules", (monotonic_now() - before) / 1'000'000, book_.rules.rules.size());
-  if (scheduler_ && scheduler_->is_attached()) {
-    push_cpu_sets(*scheduler_);
-  } else if (options_.mode != RunMode::observe) {
-    // A reload is also how a person says: try again.
-    supervisor_.reset();
-    try_attach("reload");
-  }
+  if (scheduler_ && scheduler_->is_attached()) push_cpu_sets(*scheduler_);
+  try_again("reload");  // a reload is also how a person says so
   forget_startup();
   (void)notifier_.ready(service_status());
 }

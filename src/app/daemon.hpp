@@ -83,14 +83,20 @@ class Daemon {
   void announce_ready();
 
   // The scheduler's life: daemon_scheduler.cpp.
-  void try_attach(const char* occasion);
+  void try_attach(const char* occasion, Rung rung = Rung::full);
+  void try_again(const char* occasion);  // a person wants the full policy, if it does not run
+  void on_return_timer();
+  void wait_for_return();
+  void without_scheduler();  // it has gone: who depends on it is told
   void on_scheduler_exit();
-  void on_scheduler_lost(const std::string& sentence, const std::string& message);
+  // `fault`: it was its own, so the plain policy is tried.
+  void on_scheduler_lost(const std::string& sentence, const std::string& message, bool fault);
   void apply_tunables();  // after a change of mode
   void serve_scx_stats();
   void tell_shortcomings(std::vector<std::string>& out) const;  // of what runs now
   void on_foreign_scheduler_change();
-  Result<Scheduler> load_scheduler(const SchedTopology& topology, bool replaces);
+  // `replaces`: the name of ours whose place it is to take, if one is attached.
+  Result<Scheduler> load_scheduler(const SchedTopology& topology, const std::string& replaces, Rung rung);
   SchedTopology sched_topology() const;
   // The CPU sets of the machine as it is now, and which of them classes ask for; returns how many sets were written.
   std::uint32_t push_cpu_sets(Scheduler& scheduler);
@@ -197,7 +203,10 @@ class Daemon {
   bool displaced_ = false;  // another scheduler has the place; ours comes when it goes
   std::string why_not_more_;
   std::vector<wire::StatusReport::Ejection> ejections_;
-  std::optional<std::uint64_t> returns_at_ns_;
+  Rung rung_ = Rung::kernel;     // what schedules now
+  int plain_tries_ = 0;          // left: the timer is for the plain policy, while the kernel tidies up
+  std::string why_plain_;        // why the plain policy runs
+  std::optional<std::uint64_t> returns_at_ns_;  // when the full policy is to be tried again
   wire::Mode tuning_ = wire::Mode::automatic;
   wire::Mode mode_applied_ = wire::Mode::automatic;  // the last mode in force that was told of
   std::vector<std::string> degraded() const;

@@ -112,7 +112,7 @@ void Daemon::replace_scheduler(const SchedTopology& topology) {
   Result<void> done = fail("not tried");
   std::uint64_t without_ns = 0;
   for (int attempt = 0; attempt < kAttempts && !done; ++attempt) {
-    auto fresh = load_scheduler(topology, true);
+    auto fresh = load_scheduler(topology, scheduler_->name(), rung_);
     if (!fresh) {
       kLog.error("the caches are laid out anew, but a scheduler for them cannot be loaded ({}): the old one stays", fresh.error().message());
       return;
@@ -129,7 +129,7 @@ void Daemon::replace_scheduler(const SchedTopology& topology) {
     publish(edge::ControlServer::Kind::event, scheduler_line(monotonic_now(), "replaced", "the caches are laid out anew"));
     return;
   }
-  on_scheduler_lost("the scheduler could not be replaced after the caches were laid out anew: " + done.error().message(), "");
+  on_scheduler_lost("the scheduler could not be replaced after the caches were laid out anew: " + done.error().message(), "", true);
 }
 
 void Daemon::add_machine_metrics(wire::Metrics& out) const {

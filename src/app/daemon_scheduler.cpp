@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The scheduler's life: attached when the kernel can, gone when the kernel says so, back after a while.
+// The scheduler's life: attached when the kernel can, gone when the kernel says so, the plain policy in its place, back after a while.
+#include <algorithm>
+
 #include "app/daemon.hpp"
 #include "app/lines.hpp"
 #include "app/tunables.hpp"
@@ -12,13 +14,24 @@ namespace vigil::app {
 
 namespace {
 constexpr log::Logger kLog{"scheduler"};
+// The kernel gives tasks back to its own scheduler before another can be attached: that long, so often.
+constexpr std::chrono::milliseconds kTidyUp{500};
+constexpr int kPlainTries = 10;
 
+std::string in_words(std::chrono::nanoseconds time) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time).count();
+  return seconds % 60 ? std::to_string(seconds) + " s" : std::to_string(seconds / 60) + " min";
+}
+
+// What the kernel said of it, without the half sentence about the kernel's own scheduler.
+std::string without_end(const std::string& sentence) { return sentence.substr(0, sentence.rfind("; ")); }
 }  // namespace
 
 Result<void> Daemon::start_scheduler() {
-  auto timer = loop::Timer::create(*loop_, [this] { try_attach("back-off is over"); });
+  auto timer = loop::Timer::create(*loop_, [this] { on_return_timer(); });
   if (!timer) return fail(std::move(timer).error());
   return_timer_ = std::move(*timer);
+  supervisor_.set_first(std::chrono::seconds(options_.scheduler.return_after_s.value_or(60)));
 
   if (options_.mode == RunMode::observe) {
     why_not_more_ = "observe mode was asked for";
@@ -35,11 +48,12 @@ Result<void> Daemon::start_scheduler() {
 
 SchedTopology Daemon::sched_topology() const { return machine_ ? topology::sched_topology(machine_->topology()) : SchedTopology{}; }
 
-Result<Scheduler> Daemon::load_scheduler(const SchedTopology& topology, bool replaces) {
+Result<Scheduler> Daemon::load_scheduler(const SchedTopology& topology, const std::string& replaces, Rung rung) {
   SchedOptions options;
   options.events = &classifier_->events_object();
   options.topology = topology;
   options.replaces = replaces;
+  options.plain = rung == Rung::plain;
   auto scheduler = Scheduler::load(options);
   if (scheduler) push_cpu_sets(*scheduler);
   return scheduler;
@@ -63,31 +77,70 @@ void Daemon::apply_tunables() {
   if (scheduler_) scheduler_->set_tunables(tunables(machine_ ? policy::cpu_sets_of(machine_->topology()) : policy::CpuSets()));
 }
 
-void Daemon::try_attach(const char* occasion) {
+void Daemon::try_attach(const char* occasion, Rung rung) {
   if (!classifier_) return;  // why_not_more_ says so
-  returns_at_ns_.reset();
   return_timer_.disarm();
-  auto scheduler = load_scheduler(sched_topology(), false);
+  if (rung == Rung::full) {
+    plain_tries_ = 0;
+    returns_at_ns_.reset();
+    why_plain_.clear();
+  }
+  const bool replaces = scheduler_ && scheduler_->is_attached();
+  auto scheduler = load_scheduler(sched_topology(), replaces ? scheduler_->name() : "", rung);
   if (scheduler) {
-    if (auto attached = scheduler->attach(); !attached)
+    if (auto attached = replaces ? scheduler->replace(*scheduler_) : scheduler->attach(); !attached)
       scheduler = tl::unexpected<Error>(std::move(attached).error());
   }
   if (!scheduler) {
     why_not_more_ = scheduler.error().message();
-    displaced_ = !probe_scx(options_.sysfs_root).ops.empty();
-    kLog.warn("not scheduling: {}", why_not_more_);
+    if (scheduler_ && !scheduler_->is_attached()) without_scheduler();
+    if (rung == Rung::plain && --plain_tries_ > 0) return return_timer_.arm(kTidyUp);
+    plain_tries_ = 0;
+    if (returns_at_ns_) wait_for_return();
+    displaced_ = rung == Rung::full && !replaces && !probe_scx(options_.sysfs_root).ops.empty();
+    kLog.warn("not scheduling{}: {}", scheduler_ ? " by the full policy" : "", why_not_more_);
     return;
   }
   scheduler_.emplace(std::move(*scheduler));
+  rung_ = rung;
+  plain_tries_ = 0;
   displaced_ = false;
-  why_not_more_.clear();
+  why_not_more_ = why_plain_;
   kLog.info("attached as {} ({})", scheduler_->name(), occasion);
   if (const auto vcache = machine_ ? machine_->topology().vcache_cpus() : CpuSet(); !vcache.empty())
     kLog.info("the L3 with V-Cache is that of CPUs {}", vcache.to_string());
   publish(edge::ControlServer::Kind::event, scheduler_line(monotonic_now(), "enabled", occasion));
-  serve_scx_stats();
+  if (!scx_stats_) serve_scx_stats();
   if (memory_) memory_->on_scheduler(true);
   if (counters_) counters_->set_scheduling(true);
+  if (returns_at_ns_) wait_for_return();
+}
+
+void Daemon::try_again(const char* occasion) {
+  if (options_.mode == RunMode::observe || (rung_ == Rung::full && scheduler_ && scheduler_->is_attached())) return;
+  supervisor_.reset();
+  try_attach(occasion);
+}
+
+// At least a moment: a timer that is armed for the past would be armed for never.
+void Daemon::wait_for_return() {
+  const auto now = monotonic_now();
+  return_timer_.arm(std::chrono::nanoseconds(std::max<std::uint64_t>(*returns_at_ns_ > now ? *returns_at_ns_ - now : 0, 1'000'000)));
+}
+
+void Daemon::on_return_timer() {
+  if (plain_tries_ > 0)
+    try_attach("after an ejection, without what is more likely to be wrong", Rung::plain);
+  else
+    try_attach("back-off is over");
+}
+
+void Daemon::without_scheduler() {
+  scheduler_.reset();
+  scx_stats_.reset();
+  rung_ = Rung::kernel;
+  if (memory_) memory_->on_scheduler(false);
+  if (counters_) counters_->set_scheduling(false);
 }
 
 void Daemon::tell_shortcomings(std::vector<std::string>& out) const {
@@ -101,6 +154,7 @@ void Daemon::tell_shortcomings(std::vector<std::string>& out) const {
     out.push_back(std::to_string(stats.groups_full) +
                   " cgroups came after 4095 others had been counted, so their cpu.weight is not looked at: their tasks compete by "
                   "their own nice values.");
+  if (rung_ == Rung::plain) out.push_back("The plain policy runs: no CPUs are preferred, nobody is displaced, cpu.weight and cpu.idle are not looked at.");
 }
 
 // A convenience for other people's tools: without it everything else goes on.
@@ -114,7 +168,7 @@ void Daemon::serve_scx_stats() {
 
 // Announced for ours, too; only when another had the place is there anything to do.
 void Daemon::on_foreign_scheduler_change() {
-  if (!displaced_ || (scheduler_ && scheduler_->is_attached())) return;
+  if (!displaced_ || plain_tries_ || (scheduler_ && scheduler_->is_attached())) return;
   ScxSupport support;
   read_scx_state(support, options_.sysfs_root);
   if (support.ops.empty()) try_attach("the other scheduler has gone");
@@ -125,30 +179,37 @@ void Daemon::on_scheduler_exit() {
   const auto exit = scheduler_->exit_info();
   if (!exit || exit->by_owner()) return;
   if (!exit->dump.empty()) kLog.debug("the kernel's dump: {}", exit->dump);
-  on_scheduler_lost(exit->sentence(), exit->message);
+  on_scheduler_lost(exit->sentence(), exit->message, exit->is_error());
 }
 
-void Daemon::on_scheduler_lost(const std::string& sentence, const std::string& message) {
+void Daemon::on_scheduler_lost(const std::string& sentence, const std::string& message, bool fault) {
   const auto name = scheduler_ ? scheduler_->name() : "";
-  scheduler_.reset();
-  scx_stats_.reset();
-  if (memory_) memory_->on_scheduler(false);
-  if (counters_) counters_->set_scheduling(false);
+  const auto was = rung_;
+  without_scheduler();
 
   const auto now = monotonic_now();
   ejections_.push_back({now, name, sentence, message});
   if (ejections_.size() > 32) ejections_.erase(ejections_.begin());
-  const auto wait = supervisor_.ejected(now);
+  const auto step = supervisor_.ejected(now, was, fault);
+  returns_at_ns_.reset();
   std::string next;
-  if (wait) {
-    returns_at_ns_ = now + static_cast<std::uint64_t>(wait->count());
-    return_timer_.arm(*wait);
-    next = "it comes back in " + std::to_string(std::chrono::duration_cast<std::chrono::minutes>(*wait).count()) + " min";
+  if (step.full_after) {
+    returns_at_ns_ = now + static_cast<std::uint64_t>(step.full_after->count());
+    next = (was == Rung::full && step.next == Rung::kernel ? "it comes back in " : "the full policy comes back in ") + in_words(*step.full_after);
   } else {
     next = "it was thrown out three times in ten minutes and stays away until a reload (SIGHUP) or `vigilctl mode`";
   }
   why_not_more_ = sentence + "; " + next;
-  kLog.warn("ejected: {}. The kernel's own scheduler has taken over, classification goes on; {}", sentence, next);
+  if (step.next == Rung::plain) {
+    plain_tries_ = kPlainTries;
+    return_timer_.arm(kTidyUp);
+    why_plain_ = without_end(sentence) + "; the plain policy runs meanwhile: no steering, no preemption by class, no judging by "
+                 "behaviour, no cpu.weight; " + next;
+  } else if (step.full_after) {
+    return_timer_.arm(*step.full_after);
+  }
+  kLog.warn("ejected: {}. The kernel's own scheduler has taken over, classification goes on; {}{}", sentence, next,
+            step.next == Rung::plain ? ", the plain policy at once" : "");
   (void)notifier_.status("observing: " + why_not_more_);
   publish(edge::ControlServer::Kind::event, scheduler_line(now, "ejected", sentence));
 }

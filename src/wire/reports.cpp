@@ -76,6 +76,7 @@ json to_json(const StatusReport& report) {
           {"mode", report.mode},
           {"requested_mode", report.requested_mode},
           {"ops", or_null(report.ops)},
+          {"policy", report.policy},
           {"why_not_more", or_null(report.why_not_more)},
           {"returns_at_ns", or_null(report.returns_at_ns)},
           {"now_ns", report.now_ns},

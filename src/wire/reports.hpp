@@ -66,7 +66,8 @@ struct StatusReport {
   std::string mode = {};                            // "schedule" or "observe": what is done now
   std::string requested_mode = {};                  // "auto", "schedule" or "observe": what was asked for
   std::optional<std::string> ops = {};              // as in /sys/kernel/sched_ext/root/ops
-  std::optional<std::string> why_not_more = {};     // why it observes though more was asked for
+  std::string policy = {};                          // "full", "plain" or "kernel": which rung of the ladder
+  std::optional<std::string> why_not_more = {};     // why it observes, or runs the plain policy, though more was asked for
   std::optional<std::uint64_t> returns_at_ns = {};  // when an ejected scheduler is to come back
   std::uint64_t now_ns = 0;
   std::uint64_t started_ns = 0;

@@ -123,11 +123,12 @@ class SettingsParser {
     if (key == "short_burst_us") return number(node, key, 10, 100000, to.short_burst_us);
     if (key == "guard_us") return number(node, key, 0, 100000, to.guard_us);
     if (key == "balance_us") return number(node, key, 0, 1000000, to.balance_us);
+    if (key == "return_after_s") return number(node, key, 1, 86400, to.return_after_s);
     if (key == "steer") {
       to.steer = reader_.boolean(node, key);
       return;
     }
-    reader_.unknown_key(key, {"lease_us", "wait_bound_us", "short_burst_us", "guard_us", "balance_us", "steer"},
+    reader_.unknown_key(key, {"lease_us", "wait_bound_us", "short_burst_us", "guard_us", "balance_us", "steer", "return_after_s"},
                         " in [scheduler]");
   }
 

@@ -27,6 +27,7 @@ struct ClassSettings {
 struct SchedulerSettings {
   std::optional<std::uint32_t> lease_us, wait_bound_us, short_burst_us, guard_us, balance_us;
   std::optional<bool> steer;
+  std::optional<std::uint32_t> return_after_s;  // after a first ejection
 };
 
 // [power] and [x3d]: what follows the power source, and what may be set in hardware.

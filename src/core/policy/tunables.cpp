@@ -49,6 +49,16 @@ SchedTunables SchedTunables::defaults() {
   return out;
 }
 
+SchedTunables SchedTunables::plain() const {
+  SchedTunables out = *this;
+  out.steer = false;
+  for (auto& klass : out.classes) {
+    klass.urgency = 1;
+    klass.judge = false;
+  }
+  return out;
+}
+
 void SchedTunables::place(const policy::Places& places) {
   for (std::size_t i = 0; i < kWorkloadClassCount; i++) {
     classes[i].set = places.classes[i];

@@ -44,6 +44,8 @@ struct SchedTunables {
   void place(const policy::Places& places);
   // The mode `auto`.
   static SchedTunables defaults();
+  // Without what is more likely to be wrong: nobody is steered, takes another's place or is judged by behaviour.
+  SchedTunables plain() const;
   bool operator==(const SchedTunables&) const = default;
 };
 

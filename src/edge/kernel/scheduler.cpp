@@ -90,8 +90,9 @@ Result<void> add_ops_flag(const BpfObject& object, std::uint64_t flag) {
   return {};
 }
 
-// Operations that the running kernel's sched_ext_ops has not are taken out: it was built without them, or is older.
-Result<void> drop_missing_ops(const BpfObject& object) {
+// Operations that the running kernel's sched_ext_ops has not are taken out: it was built without them, or is older. A plain
+// scheduler does not listen to groups.
+Result<void> drop_missing_ops(const BpfObject& object, bool plain) {
   const Handle<btf, btf__free> kernel(btf__load_vmlinux_btf());
   if (!kernel) return fail_system("read the kernel's type information");
   const btf* types = bpf_object__btf(object.get());
@@ -105,14 +106,15 @@ Result<void> drop_missing_ops(const BpfObject& object) {
     const char* name = btf__name_by_offset(types, btf_members(type)[i].name_off);
     const std::size_t offset = btf_member_bit_offset(type, i) / 8;
     if (offset + sizeof(program) > bytes || !btf_is_ptr(btf__type_by_id(types, btf_members(type)[i].type))) continue;
-    if (btf_has_member(kernel.get(), "sched_ext_ops", name)) continue;
+    const bool unwanted = plain && std::strncmp(name, "cgroup_", 7) == 0;
+    if (!unwanted && btf_has_member(kernel.get(), "sched_ext_ops", name)) continue;
     std::memcpy(&program, data + offset, sizeof(program));
     if (program) bpf_program__set_autoload(program, false);
     std::memset(data + offset, 0, sizeof(program));
   }
   // Until groups' bandwidth came (6.17), the kernel warned of every weight unless this was set.
   const auto weight = btf_enumerator(kernel.get(), "scx_ops_flags", "SCX_OPS_HAS_CGROUP_WEIGHT");
-  if (weight && btf_has_member(kernel.get(), "sched_ext_ops", "cgroup_set_weight") &&
+  if (!plain && weight && btf_has_member(kernel.get(), "sched_ext_ops", "cgroup_set_weight") &&
       !btf_has_member(kernel.get(), "sched_ext_ops", "cgroup_set_bandwidth"))
     return add_ops_flag(object, *weight);
   return {};
@@ -224,7 +226,7 @@ std::optional<std::uint64_t> SchedStats::wait_quantile_us(WorkloadClass klass, d
 
 Result<Scheduler> Scheduler::load(const SchedOptions& options) {
   const auto support = probe_scx();
-  const bool own_place = options.replaces && support.ops == ops_name(options.name);
+  const bool own_place = !options.replaces.empty() && support.ops == options.replaces;
   if (const auto obstacle = support.obstacle(); !obstacle.empty() && !own_place)
     return fail(obstacle, support.usable() ? EBUSY : EOPNOTSUPP);
 
@@ -240,7 +242,8 @@ Result<Scheduler> Scheduler::load(const SchedOptions& options) {
 
   Scheduler out;
   out.cpus_ = cpus;
-  out.name_ = ops_name(options.name);
+  out.plain_ = options.plain;
+  out.name_ = ops_name(options.plain ? options.name.substr(0, 121) + "_plain" : options.name);
   auto object = BpfObject::open("sched", sched_object());
   if (!object) return fail(std::move(object).error());
   out.object_ = std::move(*object);
@@ -254,11 +257,12 @@ Result<Scheduler> Scheduler::load(const SchedOptions& options) {
   if (auto error = step(set_constant(out.object_, "several_nodes", &constants.several_nodes, sizeof(constants.several_nodes))))
     return fail(std::move(*error));
   if (auto error = step(set_constant(out.object_, "smt", &constants.smt, sizeof(constants.smt)))) return fail(std::move(*error));
+  if (auto error = step(set_constant(out.object_, "plain", &options.plain, sizeof(options.plain)))) return fail(std::move(*error));
   if (auto error = step(set_ops_field(out.object_, "name", out.name_.c_str(), out.name_.size() + 1)))
     return fail(std::move(*error));
   // hotplug_seq stays 0: a CPU that came or went since we looked at the topology is no reason to fail. Which are on line the
   // scheduler's init() asks under the lock that keeps them so, and from there it is told of each.
-  if (auto error = step(drop_missing_ops(out.object_))) return fail(std::move(*error));
+  if (auto error = step(drop_missing_ops(out.object_, options.plain))) return fail(std::move(*error));
   for (const char* map : {"sched_cpus", "sched_topology", "sched_stats"})
     if (auto error = step(resize(out.object_, map, cpus))) return fail(std::move(*error));
   if (auto error = step(resize(out.object_, "sched_llcs", llcs))) return fail(std::move(*error));
@@ -329,7 +333,7 @@ std::optional<SchedExit> Scheduler::exit_info() const {
 }
 
 void Scheduler::set_tunables(const SchedTunables& tunables) {
-  if (tunables_) write_tunables(*tunables_.as<vigil_sched_tunables>(), tunables);
+  if (tunables_) write_tunables(*tunables_.as<vigil_sched_tunables>(), plain_ ? tunables.plain() : tunables);
 }
 
 SchedTunables Scheduler::tunables() const {

@@ -29,8 +29,10 @@ struct SchedOptions {
   // The events object, whose maps `tasks` and `events` the scheduler then shares. Null: it has its own, and every task
   // is `regular` until somebody writes into its `tasks`.
   const BpfObject* events = nullptr;
-  // It is to take the place of ours that is attached: then that one is no obstacle.
-  bool replaces = false;
+  // The name of ours that is attached and whose place it is to take: that one is no obstacle.
+  std::string replaces;
+  // The same object without steering, preemption, judging and groups; the ops name then ends with "_plain".
+  bool plain = false;
   std::string name = "vigil_" VIGIL_VERSION;  // in /sys/kernel/sched_ext/root/ops
 };
 
@@ -104,6 +106,7 @@ class Scheduler {
  private:
   std::string name_;
   std::uint32_t cpus_ = 0;
+  bool plain_ = false;
   SchedTopology topology_;
   SchedStats carried_;  // counted by those whose place it took
   BpfObject object_;

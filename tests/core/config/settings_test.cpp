@@ -25,6 +25,7 @@ TEST_CASE("settings: what can be set") {
     [scheduler]
     lease_us = 10000
     steer = false
+    return_after_s = 20
     [power]
     follow = false
     epp = true
@@ -44,6 +45,7 @@ TEST_CASE("settings: what can be set") {
   CHECK(settings->power.steer_x3d == true);
   CHECK(settings->scheduler.lease_us == 10000U);
   CHECK(settings->scheduler.steer == false);
+  CHECK(settings->scheduler.return_after_s == 20u);
   CHECK(settings->classes[static_cast<std::size_t>(WorkloadClass::gaming)].share == 3.0);
 }
 
