@@ -595,6 +595,8 @@ struct vigil_sched_stats {
 	__u64 profile_inside;  /* a task whose profile names CPUs began to run on one of them */
 	__u64 profile_outside; /* ... on another */
 	__u64 strict_waits;    /* ... waited for one of them, since its profile is strict */
+	__u64 handed;	       /* woken by what was about to sleep, and took its CPU over */
+	__u64 overtaken;       /* had just begun to run when somebody more urgent was found behind it: made way at once */
 	__u64 near_inside;     /* a task that prefers the CPUs near its memory began to run on one of them */
 	__u64 near_outside;    /* ... on another */
 	__u64 class_runs[VIGIL_CLASS_COUNT]; /* switches by class */
@@ -603,7 +605,7 @@ struct vigil_sched_stats {
 	__u64 groups_full;    /* cgroups whose cpu.weight could not be remembered: their tasks count with the root's */
 	__u64 groups_limited; /* cgroups with a cpu.max, which is not enforced; differences: only the sum means something */
 };
-ABI_SIZE(struct vigil_sched_stats, 8 * (24 + 2 * VIGIL_CLASS_COUNT + VIGIL_CLASS_COUNT * VIGIL_SCHED_WAIT_BUCKETS));
+ABI_SIZE(struct vigil_sched_stats, 8 * (26 + 2 * VIGIL_CLASS_COUNT + VIGIL_CLASS_COUNT * VIGIL_SCHED_WAIT_BUCKETS));
 
 enum vigil_sched_state {
 	VIGIL_SCHED_STARTED = 1,

@@ -46,6 +46,7 @@
 char _license[] SEC("license") = "GPL";
 
 #define HELD_BACK (-2) /* no CPU, on purpose */
+#define PRESSED_NS 500000000ULL /* longer than anybody waits */
 #define NEVER (~0ULL) /* later than any time a task is due */
 
 /* --- wake-up ----------------------------------------------------------------------------------------------- */
@@ -53,14 +54,21 @@ char _license[] SEC("license") = "GPL";
 s32 BPF_STRUCT_OPS(vigil_select_cpu, struct task_struct *p, s32 prev_cpu, u64 wake_flags)
 {
 	struct vigil_sched_tunables *tun = tunables();
+	struct vigil_task *task = task_of(p);
 	bool preempt = false;
 	s32 cpu;
 
 	if (!tun)
 		return prev_cpu;
-	cpu = pick_cpu(p, task_of(p), prev_cpu, wake_flags, tun, &preempt);
-	if (cpu < 0)
-		return prev_cpu;
+	cpu = pick_cpu(p, task, prev_cpu, wake_flags, tun, &preempt);
+	if (cpu < 0) {
+		cpu = task && (wake_flags & SCX_WAKE_SYNC) ? hand_over(p, task, tun) : -1;
+		if (cpu < 0)
+			return prev_cpu;
+		dsq_insert(p, SCX_DSQ_LOCAL, (u64)tun->lease_us * 1000, 0);
+		count(handed);
+		return cpu;
+	}
 	dsq_insert(p, SCX_DSQ_LOCAL, (u64)tun->lease_us * 1000, preempt ? SCX_ENQ_PREEMPT : 0);
 	if (preempt)
 		count(kicks);
@@ -242,6 +250,8 @@ void BPF_STRUCT_OPS(vigil_enqueue, struct task_struct *p, u64 enq_flags)
 			return;
 		}
 	}
+	if (task && t->urgency >= RUNS_PROMPT)
+		llc->pressed_due = due;
 	dsq_insert_vtime(p, cpu->llc, lease, due, enq_flags);
 	count(queued);
 }
@@ -436,8 +446,14 @@ void BPF_STRUCT_OPS(vigil_running, struct task_struct *p)
 	t->cpu = here;
 	t->since = now;
 	cpu->since = now;
-	if (t->urgency >= cpu->asked)
+	if (t->urgency >= cpu->asked) {
 		cpu->asked = 0;
+	} else if (now - cpu->asked_at < ASKED_NS && scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | here)) {
+		/* Somebody more urgent was sent here in the same moment, and came to stand behind p, where only p ends p's run. */
+		cpu->asked = 0;
+		scx_bpf_kick_cpu(here, SCX_KICK_PREEMPT);
+		count(overtaken);
+	}
 	cpu->busy = 1;
 	show_urgency(cpu, here, llc, t->urgency);
 	if (t->klass == VIGIL_CLASS_GAMING && now - game_at > GAME_NOTE_NS)
@@ -472,6 +488,14 @@ void BPF_STRUCT_OPS(vigil_stopping, struct task_struct *p, bool runnable)
 		charge(task, llc, now_ns());
 }
 
+/* Is somebody prompt in the queue? Keys of the prompt are far ahead of the others' by their lead. */
+static __always_inline bool pressed(struct llc *llc, u64 now)
+{
+	u64 due = llc->pressed_due;
+
+	return due && now - due < PRESSED_NS && dsq_head_key(llc->id, NEVER) <= due;
+}
+
 /* The timer tick on a busy CPU: a lease ends early when the request is served and someone is due sooner. */
 void BPF_STRUCT_OPS(vigil_tick, struct task_struct *p)
 {
@@ -482,6 +506,7 @@ void BPF_STRUCT_OPS(vigil_tick, struct task_struct *p)
 	struct vigil_sched_task *t;
 	struct llc *llc;
 	u64 now, due, strict;
+	bool served;
 
 	if (!task || !cpu || !tun)
 		return;
@@ -497,7 +522,15 @@ void BPF_STRUCT_OPS(vigil_tick, struct task_struct *p)
 		count(yielded);
 		return;
 	}
-	if (!request_served(t))
+	served = request_served(t);
+	/* Who was sent here waits for this CPU alone, and somebody prompt in the queue for any. */
+	if (((served || t->urgency < RUNS_BRISK) && scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | here)) ||
+	    (t->urgency < RUNS_PROMPT && pressed(llc, now))) {
+		p->scx.slice = 0;
+		count(yielded);
+		return;
+	}
+	if (!served)
 		return;
 	renew(p, task, llc, tun);
 	show_urgency(cpu, here, llc, t->urgency);

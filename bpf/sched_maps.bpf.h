@@ -33,6 +33,7 @@ struct cpu {
 	u8 asked;    /* highest urgency that is on its way there: for a moment nobody less urgent may come before it */
 	u8 busy;     /* runs one of ours: 0 when idle, or when a real-time task has it */
 	u8 online;
+	u8 handed; /* times its CPU was handed over, of which now and then one is not, so that others come to it */
 	u16 next_peer; /* which LLC to compare with next */
 	u16 node_set;  /* enum vigil_cpu_set of the memory node it belongs to */
 	u32 pulled;    /* by how much less those of the LLC had from which the next to run was taken, see balance() */
@@ -45,6 +46,7 @@ struct cpu {
 struct llc {
 	u64 clock;	/* virtual time, see policy/deadline.h */
 	u64 load;	/* sum of the shares of all that are runnable here */
+	u64 pressed_due; /* the key of the last prompt task that had to be queued here */
 	u64 balance_at; /* when to compare with another LLC again */
 	u64 turn;	/* service given by share, beside other LLCs: see balance() */
 	u32 cpus;	/* online */

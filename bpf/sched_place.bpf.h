@@ -224,6 +224,30 @@ static __always_inline bool wants_to_move(struct task_struct *p, struct vigil_ta
 }
 
 /*
+ * No CPU is idle, and who wakes p is about to sleep: p, if it is brisk, takes over the CPU that gets free, and displaces nobody.
+ * Only from who sleeps often himself, for an interrupt may wake in the name of whatever it found running. And not while somebody
+ * prompt is queued, for whom this CPU is one to come to, or somebody has been due for long: see make_way(). Every eighth time not, for a pair that hands its CPU to and fro never looks into the queue.
+ * Negative: no.
+ */
+static __always_inline s32 hand_over(struct task_struct *p, struct vigil_task *task, struct vigil_sched_tunables *tun)
+{
+	s32 here = bpf_get_smp_processor_id();
+	struct cpu *cpu = cpu_of(here);
+	struct llc *llc;
+	u64 head;
+
+	if (!cpu || task->sched.urgency != RUNS_BRISK || cpu->urgency == CPU_UNSET || cpu->urgency < RUNS_BRISK)
+		return -1;
+	if (!bpf_cpumask_test_cpu(here, p->cpus_ptr) || strict_set(p, task, tun) || scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | here))
+		return -1;
+	llc = llc_of(cpu->llc);
+	if (!llc || (++cpu->handed & 7) == 0)
+		return -1;
+	head = dsq_head_key(cpu->llc, ~0ULL);
+	return head == ~0ULL || (head > llc->pressed_due && head + wait_ns(tun) / 4 > now_ns()) ? here : -1;
+}
+
+/*
  * The CPU for a wake-up or a fork. First the set it asks for, then any; what may not run
  * everywhere and finds nothing in its set takes the kernel's own choice, which looks at its mask. Negative: none.
  * *preempt: what runs there is to make way.

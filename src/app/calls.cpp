@@ -37,6 +37,8 @@ void add_scheduler_metrics(wire::Metrics& out, const SchedStats& stats) {
   counter("sched_stolen", "Tasks taken from another cache's queue by an idle CPU.", stats.stolen);
   counter("sched_balanced", "Tasks taken from another cache's queue to even out load.", stats.balanced);
   counter("sched_kicks", "CPUs asked to reschedule for a prompt or urgent task.", stats.kicks);
+  counter("sched_handed", "Tasks that took over the CPU of who woke them and slept.", stats.handed);
+  counter("sched_overtaken", "Tasks that had just begun when somebody more urgent was found behind them.", stats.overtaken);
   counter("sched_yielded", "Ticks that ended a run because someone with an earlier deadline waited.", stats.yielded);
   counter("sched_vcache_placements", "Gaming tasks sent to the V-Cache CPUs.", stats.steered);
   counter("sched_vcache_spills", "Gaming tasks that found no room there.", stats.spilled);

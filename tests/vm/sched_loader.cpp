@@ -152,6 +152,8 @@ void print(const SchedStats& stats) {
   line("no_room", stats.no_room);
   line("yielded", stats.yielded);
   line("no_storage", stats.no_storage);
+  line("handed", stats.handed);
+  line("overtaken", stats.overtaken);
   line("steered", stats.steered);
   line("spilled", stats.spilled);
   for (const auto klass : kWorkloadClasses) {

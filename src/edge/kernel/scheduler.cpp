@@ -439,6 +439,8 @@ SchedStats Scheduler::read_stats() const {
     out.strict_waits += from.strict_waits;
     out.groups_full += from.groups_full;
     out.groups_limited += from.groups_limited;
+    out.handed += from.handed;
+    out.overtaken += from.overtaken;
     out.near_inside += from.near_inside;
     out.near_outside += from.near_outside;
     for (std::size_t k = 0; k < kWorkloadClassCount; k++) {
