@@ -603,9 +603,10 @@ struct vigil_sched_stats {
 	__u64 class_ns[VIGIL_CLASS_COUNT];   /* run time by class */
 	__u64 wait[VIGIL_CLASS_COUNT][VIGIL_SCHED_WAIT_BUCKETS]; /* from wake-up to running */
 	__u64 groups_full;    /* cgroups whose cpu.weight could not be remembered: their tasks count with the root's */
+	__u64 workers_promoted; /* wake-ups of unbound kernel workers that mostly serve somebody prompt */
 	__u64 groups_limited; /* cgroups with a cpu.max, which is not enforced; differences: only the sum means something */
 };
-ABI_SIZE(struct vigil_sched_stats, 8 * (26 + 2 * VIGIL_CLASS_COUNT + VIGIL_CLASS_COUNT * VIGIL_SCHED_WAIT_BUCKETS));
+ABI_SIZE(struct vigil_sched_stats, 8 * (27 + 2 * VIGIL_CLASS_COUNT + VIGIL_CLASS_COUNT * VIGIL_SCHED_WAIT_BUCKETS));
 
 enum vigil_sched_state {
 	VIGIL_SCHED_STARTED = 1,

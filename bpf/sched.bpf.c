@@ -60,6 +60,8 @@ s32 BPF_STRUCT_OPS(vigil_select_cpu, struct task_struct *p, s32 prev_cpu, u64 wa
 
 	if (!tun)
 		return prev_cpu;
+	if (is_unbound_worker(p))
+		note_waker(task);
 	cpu = pick_cpu(p, task, prev_cpu, wake_flags, tun, &preempt);
 	if (cpu < 0) {
 		cpu = task && (wake_flags & SCX_WAKE_SYNC) ? hand_over(p, task, tun) : -1;

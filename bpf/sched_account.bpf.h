@@ -8,6 +8,7 @@
 #include "sched_maps.bpf.h"
 #include "sampling.bpf.h"
 #include "sched_group.bpf.h"
+#include "sched_kworker.bpf.h"
 #include "sched_memory.bpf.h"
 
 #define MOST_LEAD_NS 100000000U
@@ -56,6 +57,8 @@ static __always_inline void refresh(struct task_struct *p, struct vigil_task *ta
 		else if (t->behaviour == VIGIL_BEHAVES_SHORT && t->urgency == RUNS_NORMAL)
 			t->urgency = RUNS_BRISK;
 	}
+	if (!plain && is_unbound_worker(p))
+		judge_worker(t, tun);
 	if (idle_group) {
 		t->urgency = RUNS_BACKGROUND;
 		t->lead = 0;

@@ -28,7 +28,7 @@ struct vigil_sched_task {
 	__u16 llc;
 	__u16 cpu;	/* where it ran last */
 	__u16 group;	/* its task group (sched_group.bpf.h); 0 the root */
-	__u8 pad1;
+	__u8 serves;	/* a kernel worker's score, see policy/kworker.h */
 	__u8 pad;
 	__u32 group_counted; /* what it adds to its group's load now */
 	__u8 urgency;

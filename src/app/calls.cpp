@@ -53,6 +53,9 @@ void add_scheduler_metrics(wire::Metrics& out, const SchedStats& stats) {
     runs.add(static_cast<double>(stats.near_outside), {{"where", "outside"}});
   }
   counter("sched_strict_waits", "Times a task of a strict profile waited for one of its own CPUs.", stats.strict_waits);
+  counter("sched_workers_promoted", "Wake-ups of unbound kernel workers that run as promptly as those they serve.", stats.workers_promoted);
+  counter("sched_held_back", "Prompt tasks that displaced nobody because the queue's first had been due for long.", stats.held_back);
+  counter("sched_no_room", "Prompt tasks that found nobody less urgent to displace.", stats.no_room);
   counter("sched_without_storage", "Decisions made without a task's storage.", stats.no_storage);
   {
     auto runs = out.counter("sched_class_switches", "Times a task of the class began to run.");

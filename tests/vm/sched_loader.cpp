@@ -156,6 +156,7 @@ void print(const SchedStats& stats) {
   line("overtaken", stats.overtaken);
   line("steered", stats.steered);
   line("spilled", stats.spilled);
+  line("workers_promoted", stats.workers_promoted);
   for (const auto klass : kWorkloadClasses) {
     const auto i = static_cast<std::size_t>(klass);
     if (stats.class_runs[i] == 0) continue;

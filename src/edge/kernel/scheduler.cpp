@@ -437,6 +437,7 @@ SchedStats Scheduler::read_stats() const {
     out.profile_inside += from.profile_inside;
     out.profile_outside += from.profile_outside;
     out.strict_waits += from.strict_waits;
+    out.workers_promoted += from.workers_promoted;
     out.groups_full += from.groups_full;
     out.groups_limited += from.groups_limited;
     out.handed += from.handed;

@@ -54,7 +54,7 @@ struct SchedStats {
   static constexpr std::size_t kWaitBuckets = 20;  // bucket n: [2^n, 2^(n+1)) microseconds, 0: below 2
   std::uint64_t switches = 0, direct = 0, queued = 0, pinned = 0, kthreads = 0, kept = 0, moved_cpu = 0, moved_llc = 0,
                 stolen = 0, balanced = 0, kicks = 0, held_back = 0, no_room = 0, yielded = 0, no_storage = 0, steered = 0, spilled = 0,
-                profile_inside = 0, profile_outside = 0, strict_waits = 0, groups_full = 0, groups_limited = 0, near_inside = 0,
+                profile_inside = 0, profile_outside = 0, strict_waits = 0, workers_promoted = 0, groups_full = 0, groups_limited = 0, near_inside = 0,
                 near_outside = 0, handed = 0, overtaken = 0;
   std::array<std::uint64_t, kWorkloadClassCount> class_runs{}, class_ns{};
   std::array<std::array<std::uint64_t, kWaitBuckets>, kWorkloadClassCount> wait{};
