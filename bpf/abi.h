@@ -302,6 +302,7 @@ enum vigil_profile_flags {
 	VIGIL_PROFILE_TOLD = 1 << 1,   /* its processes are told of when they fork, too: somebody waits for the last one's end */
 	VIGIL_PROFILE_CPUS = 1 << 2,   /* cpu_set counts, even if it is ANY */
 	VIGIL_PROFILE_STRICT = 1 << 3, /* not on other CPUs than those of cpu_set while one of them is there */
+	VIGIL_PROFILE_PROMPT = 1 << 4, /* it holds a mode: that its processes begin and end is told at once, whatever their class */
 };
 
 enum vigil_smt_preference {

@@ -86,10 +86,20 @@ static __always_inline __u64 submit_flags(const struct vigil_config *cfg, bool m
 	return BPF_RB_FORCE_WAKEUP;
 }
 
-/* Of a class that can wait, and nobody was asked to look closer. `before`: what it was, for a game that ends must be heard of. */
-static __always_inline bool may_wait(const struct vigil_config *cfg, const struct vigil_task *t, __u32 before)
+/*
+ * Of a class that can wait, nobody was asked to look closer, and no mode begins or ends with it. `before`: what it was, for a game
+ * that ends must be heard of.
+ */
+static __always_inline bool may_wait(const struct vigil_config *cfg, const struct vigil_task *t, __u32 kind, __u32 before)
 {
-	return (cfg->may_wait >> (t->v.klass & 31) & 1) && (cfg->may_wait >> (before & 31) & 1) && !(t->v.flags & VIGIL_F_REFINE);
+	struct vigil_profile *profile;
+
+	if (!(cfg->may_wait >> (t->v.klass & 31) & 1) || !(cfg->may_wait >> (before & 31) & 1) || t->v.flags & VIGIL_F_REFINE)
+		return false;
+	if (kind == VIGIL_EV_FORK)
+		return true;
+	profile = profile_of(&t->v);
+	return !profile || !(profile->flags & VIGIL_PROFILE_PROMPT);
 }
 
 /*
@@ -109,7 +119,7 @@ static __always_inline void tell(const struct vigil_config *cfg, struct task_str
 		if (s)
 			bpf_probe_read_kernel_str(ev->exe, sizeof(ev->exe), &s->buf[NAME_AT(SLOT_EXE)]);
 	}
-	bpf_ringbuf_submit(ev, submit_flags(cfg, may_wait(cfg, t, before)));
+	bpf_ringbuf_submit(ev, submit_flags(cfg, may_wait(cfg, t, kind, before)));
 	remember_told(p, t);
 }
 
@@ -360,7 +370,7 @@ int BPF_PROG(on_rename, struct task_struct *p, const char *comm)
 		if (ev) {
 			task_record(ev, p, &t->v, VIGIL_EV_RENAME, changed ? VIGIL_EVF_CHANGED : 0);
 			bpf_probe_read_kernel_str(ev->comm, sizeof(ev->comm), comm);
-			bpf_ringbuf_submit(ev, submit_flags(cfg, may_wait(cfg, t, previous)));
+			bpf_ringbuf_submit(ev, submit_flags(cfg, may_wait(cfg, t, VIGIL_EV_RENAME, previous)));
 			remember_told(p, t);
 		}
 	}

@@ -19,6 +19,7 @@ static_assert(static_cast<int>(policy::SmtPreference::share) == VIGIL_SMT_SHARE)
   out.flags = VIGIL_PROFILE_USED;
   // What is background can begin a thousand processes a second; nobody waits for the end of its last, but for a mode it holds.
   if (settings.klass != WorkloadClass::batch || settings.mode) out.flags |= VIGIL_PROFILE_TOLD;
+  if (settings.mode) out.flags |= VIGIL_PROFILE_PROMPT;
   if (settings.cpus) out.flags |= VIGIL_PROFILE_CPUS;
   if (settings.strict) out.flags |= VIGIL_PROFILE_STRICT;
   out.klass = settings.klass ? static_cast<__u8>(*settings.klass) : __u8{VIGIL_CLASS_COUNT};
