@@ -255,6 +255,12 @@ void BPF_STRUCT_OPS(vigil_enqueue, struct task_struct *p, u64 enq_flags)
 	if (task && t->urgency >= RUNS_PROMPT)
 		llc->pressed_due = due;
 	dsq_insert_vtime(p, cpu->llc, lease, due, enq_flags);
+	/* A CPU may have gone idle, and looked into the queue, since one was looked for. */
+	if (enq_flags & SCX_ENQ_WAKEUP) {
+		target = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+		if (target >= 0)
+			scx_bpf_kick_cpu(target, SCX_KICK_IDLE);
+	}
 	count(queued);
 }
 
