@@ -12,6 +12,7 @@
 #include "app/tunables.hpp"
 #include "base/clock.hpp"
 #include "base/text.hpp"
+#include "core/config/mistake.hpp"
 #include "wire/recording.hpp"
 #include "wire/records.hpp"
 
@@ -107,6 +108,7 @@ Result<void> Daemon::start_classifier() {
 std::vector<std::string> Daemon::degraded() const {
   auto out = machine_ ? machine_->degraded()
                       : std::vector<std::string>{"The machine's shape could not be read: all CPUs are taken for one cache."};
+  if (!config_trouble_.empty()) out.push_back(config_trouble_);
   if (connector_) out.push_back(why_connector_);
   tell_shortcomings(out);
   if (power_)
@@ -330,6 +332,16 @@ void Daemon::resync() {
 }
 
 Result<void> Daemon::reload_settings() {
+  auto done = read_settings_anew();
+  // Whoever edited the file looks at `vigilctl status`, not at the journal.
+  config_trouble_ = done ? ""
+                         : "The last change of rules, profiles or vigil.toml is not in force: " + config::in_short(done.error().message()) +
+                               ". What was in force before stays in force. Mend the file (`vigilctl rules check` and `vigilctl profile check` "
+                               "show every mistake): rules and profiles are then taken up at once, vigil.toml at a reload (SIGHUP).";
+  return done;
+}
+
+Result<void> Daemon::read_settings_anew() {
   auto fresh = settle(line_);
   if (!fresh) return fail(std::move(fresh).error());
   if (const auto gone = book_.vanished(fresh->rule_folders, fresh->profile_folders); !gone.empty())

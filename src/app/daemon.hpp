@@ -79,6 +79,7 @@ class Daemon {
   void tell_of_ananicy() const;
   void on_rules_changed();
   Result<void> reload_settings();
+  Result<void> read_settings_anew();
   std::string service_status() const;
   void announce_ready();
 
@@ -209,6 +210,7 @@ class Daemon {
   std::optional<std::uint64_t> returns_at_ns_;  // when the full policy is to be tried again
   wire::Mode tuning_ = wire::Mode::automatic;
   wire::Mode mode_applied_ = wire::Mode::automatic;  // the last mode in force that was told of
+  std::string config_trouble_;  // a sentence about files that are not in force as they are now; "" none
   std::vector<std::string> degraded() const;
 
   loop::Watch events_watch_;

@@ -188,7 +188,7 @@ def inherited_from_daemon(world):
         world.stop_daemon()
 
 
-@suite.case("SIGHUP with a mistake in the rules keeps the old ones and logs file, line and column")
+@suite.case("SIGHUP with a mistake in the rules keeps the old ones, and log and status name file, line and column until it is mended")
 def broken_reload(world):
     folder = world.rules(RULE.format(name="first", klass="ai", program="subject"), "broken")
     daemon = world.start_daemon("--rules", folder)
@@ -198,11 +198,19 @@ def broken_reload(world):
         daemon.process.send_signal(signal.SIGHUP)
         daemon.wait_log("what was in force stays in force", said)
         daemon.wait_log("broken.toml:4:", said)
+        told = [sentence for sentence in daemon.status()["degraded"] if "is not in force" in sentence]
+        check(len(told) == 1 and re.search(r"broken\.toml:4:\d+: unknown class 'gmaing'", told[0]) and
+              "What was in force before stays in force" in told[0], f"status does not say it: {told}")
         matches(daemon.explain(world.start("subject", env=PLAIN).pid), klass="ai", rule="broken:first")
         (folder / "broken.toml").write_text("[[rule\n")
         said = len(daemon.log)
         daemon.process.send_signal(signal.SIGHUP)
         daemon.wait_log("broken.toml:1:", said)
+        check(any("broken.toml:1:" in sentence for sentence in daemon.status()["degraded"]), "status does not name the new mistake")
+        # Mended, and nobody says so: the watch of the folder takes it up.
+        (folder / "broken.toml").write_text(RULE.format(name="first", klass="vm", program="subject"))
+        eventually("the mended rule", lambda: daemon.explain(world.start("subject", env=PLAIN).pid)["class"] == "vm")
+        check(not any("is not in force" in sentence for sentence in daemon.status()["degraded"]), "status still names the mistake")
     finally:
         world.stop_daemon()
 

@@ -27,6 +27,20 @@ std::string to_string(const Mistakes& mistakes) {
   return out;
 }
 
+std::string in_short(std::string_view lines) {
+  constexpr std::size_t kMost = 400;
+  while (lines.ends_with('\n')) lines.remove_suffix(1);
+  const auto more = std::count(lines.begin(), lines.end(), '\n');
+  auto first = lines.substr(0, lines.find('\n'));
+  const bool cut = first.size() > kMost;
+  if (cut) {
+    std::size_t end = kMost;
+    while (end > 0 && (static_cast<unsigned char>(first[end]) & 0xc0) == 0x80) --end;  // not within a letter
+    first = first.substr(0, end);
+  }
+  return std::string(first) + (cut ? "…" : "") + (more ? " (and " + std::to_string(more) + " more)" : "");
+}
+
 std::string stem(std::string_view path) {
   auto name = base_name(path);
   if (name.ends_with(".toml")) name.remove_suffix(5);

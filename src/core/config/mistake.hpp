@@ -29,6 +29,9 @@ void sort_by_place(Mistakes& mistakes);
 // A line each.
 std::string to_string(const Mistakes& mistakes);
 
+// Of such lines the first, at most 400 bytes of it, and how many more there are: "mine.toml:3:9: … (and 2 more)".
+std::string in_short(std::string_view lines);
+
 template <typename T>
 using Parsed = tl::expected<T, Mistakes>;
 
