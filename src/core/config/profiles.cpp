@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/text.hpp"
+#include "core/config/class_words.hpp"
 #include "core/config/toml_reader.hpp"
 
 namespace vigil::config {
@@ -144,7 +145,7 @@ class ProfilesParser {
     } else if (name == "class") {
       if (const auto text = reader.text(node, name)) {
         settings.klass = parse_workload_class(*text);
-        if (!settings.klass) not_one_of(*text, class_names(), "class", node, reader);
+        if (!settings.klass) reader.mistake(node.source(), "unknown class '" + printable(*text) + "'" + class_choices(*text));
       }
     } else if (name == "slice_us") {
       if (const auto number = reader.number(node, name, 100, 100000)) settings.slice_us = static_cast<std::uint32_t>(*number);
@@ -172,12 +173,6 @@ class ProfilesParser {
       reader.unknown_key(key, kProfileKeys, kMatchKeys.end() != std::find(kMatchKeys.begin(), kMatchKeys.end(), name)
                                                 ? " of a profile: it belongs into match = { … }" : " of a profile");
     }
-  }
-
-  static std::vector<std::string> class_names() {
-    std::vector<std::string> out;
-    for (const auto klass : kWorkloadClasses) out.emplace_back(to_string(klass));
-    return out;
   }
 
   static void not_one_of(const std::string& word, const std::vector<std::string>& known, std::string_view key,

@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "core/classify/facts.hpp"
+#include "core/config/class_words.hpp"
 #include "core/config/toml_reader.hpp"
 
 namespace vigil::config {
@@ -69,15 +70,6 @@ const std::vector<std::string>& rule_keys() {
                                   "under", "not_under", "previous", "appid_from", "also", "any", "enabled", "note"},
                                  true);
   return keys;
-}
-
-const std::vector<std::string>& class_names() {
-  static const auto all = [] {
-    std::vector<std::string> out;
-    for (const auto klass : kWorkloadClasses) out.emplace_back(to_string(klass));
-    return out;
-  }();
-  return all;
 }
 
 bool is_name(std::string_view text) {
@@ -254,7 +246,7 @@ class RulesParser {
   }
 
   void unknown_class(std::string_view name, const toml::source_region& at, TomlReader& reader) {
-    reader.mistake(at, "unknown class '" + printable(name) + "'" + TomlReader::suggestion(name, class_names()));
+    reader.mistake(at, "unknown class '" + printable(name) + "'" + class_choices(name));
   }
 
   std::uint8_t kind_number(const std::string& name, const toml::node& node, TomlReader& reader) {

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "base/text.hpp"
+#include "core/config/class_words.hpp"
 #include "core/config/toml_reader.hpp"
 
 namespace vigil::config {
@@ -217,12 +218,7 @@ class SettingsParser {
 
   void klass(const toml::key& name, const toml::node& node) {
     const auto klass = parse_workload_class(name.str());
-    if (!klass) {
-      std::vector<std::string> known;
-      for (const auto one : kWorkloadClasses) known.emplace_back(to_string(one));
-      return reader_.mistake(name.source(), "unknown class '" + printable(name.str()) + "'" +
-                                                TomlReader::suggestion(name.str(), known));
-    }
+    if (!klass) return reader_.mistake(name.source(), "unknown class '" + printable(name.str()) + "'" + class_choices(name.str()));
     auto& to = out_.classes[static_cast<std::size_t>(*klass)];
     section(node, name.str(), [&](const toml::key& key, const toml::node& value) {
       if (key == "share") return share(value, to.share);

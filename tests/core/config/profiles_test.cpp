@@ -98,7 +98,7 @@ TEST_CASE("profiles: all mistakes at once, each with its place and a suggestion"
         "mine.toml:9:18: there is no rule 'games:minecrft'; did you mean 'games:minecraft'?\n"
         "mine.toml:10:7: 'smt' cannot be 'whole-cores' (whole-core, share); did you mean 'whole-core'?\n"
         "mine.toml:11:8: 'mode' cannot be 'gamin' (gaming, powersave, lowlatency, server); did you mean 'gaming'?\n"
-        "mine.toml:12:9: 'class' cannot be 'gmaing' (regular, gaming, interactive, batch, ai, vm, container, latency, vectordb, kworker); "
+        "mine.toml:12:9: unknown class 'gmaing' (regular, gaming, interactive, batch, ai, vm, container, latency, vectordb, kworker); "
         "did you mean 'gaming'?\n"
         "mine.toml:13:3: unknown key 'profle'; a profile starts with [[profile]]; did you mean 'profile'?");
 }

@@ -5,6 +5,7 @@
 
 #include "core/classify/compile.hpp"
 #include "core/classify/decide.hpp"
+#include "core/config/profiles.hpp"
 #include "edge/files/config_files.hpp"
 
 using namespace vigil;
@@ -88,11 +89,22 @@ TEST_CASE("rules: the level follows from what a rule looks at") {
   CHECK(rules.rules[2].level == Level::cgroup);
 }
 
+TEST_CASE("rules, profiles: what other tools call a class leads to ours; no word goes without the classes there are") {
+  const auto said = [](const std::string& word) { return mistakes_in("[[rule]]\nname = \"a\"\nclass = \"" + word + "\"\nexe = \"x\"\n"); };
+  const std::string all = "(regular, gaming, interactive, batch, ai, vm, container, latency, vectordb, kworker)";
+  CHECK(said("background") == "mine.toml:3:9: unknown class 'background' " + all + "; did you mean 'batch'?");
+  CHECK(said("zebra") == "mine.toml:3:9: unknown class 'zebra' " + all);
+  const auto profiles = parse_profiles({{"p.toml", "[[profile]]\nname = \"a\"\nclass = \"games\"\n", 0}}, nullptr);
+  REQUIRE_FALSE(profiles);
+  CHECK(to_string(profiles.error()) == "p.toml:3:9: unknown class 'games' " + all + "; did you mean 'gaming'?");
+}
+
 TEST_CASE("rules: every mistake is told, each with its place and what was probably meant") {
   CHECK(mistakes_in("[[rule]]\nname = \"a\"\nclas = \"gaming\"\nexe = \"x\"\nclass = \"gmaing\"\nthread = \"*x*\"\n"
                     "[[rule]]\nclass = \"ai\"\nexe = \"/usr/bin/x\"\n[[rle]]\n") ==
         "mine.toml:3:1: unknown key 'clas'; did you mean 'class'?\n"
-        "mine.toml:5:9: unknown class 'gmaing'; did you mean 'gaming'?\n"
+        "mine.toml:5:9: unknown class 'gmaing' (regular, gaming, interactive, batch, ai, vm, container, latency, vectordb, kworker); did "
+        "you mean 'gaming'?\n"
         "mine.toml:6:10: '*x*': a thread name can have one '*' and no '?'\n"
         "mine.toml:7:1: a rule needs a name\n"
         "mine.toml:9:7: 'exe' is one name without '/'; for a path there is 'exe_path'\n"

@@ -60,7 +60,7 @@ TEST_CASE("settings: all mistakes at once, each with its place") {
         "vigil.toml:2:1: unknown key 'sockt'; did you mean 'socket'?\n"
         "vigil.toml:3:12: 'ring_kib' must be a power of two\n"
         "vigil.toml:4:9: 'rules' names folders by their whole path\n"
-        "vigil.toml:5:8: unknown class 'gamng'; did you mean 'gaming'?\n"
+        "vigil.toml:5:8: unknown class 'gamng' (regular, gaming, interactive, batch, ai, vm, container, latency, vectordb, kworker); did you mean 'gaming'?\n"
         "vigil.toml:8:9: 'share' must be a number from 0.05 to 20\n"
         "vigil.toml:9:1: unknown key 'slice' of a class");
 }
