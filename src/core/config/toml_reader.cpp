@@ -5,22 +5,47 @@
 
 namespace vigil::config {
 
+namespace {
+
+// The parser takes a word without quotes for a number, a date, true, inf or nothing at all, and says so in its own terms.
+std::string hint(std::string_view text, std::uint32_t number, std::string_view description) {
+  constexpr std::string_view kHint = "; text belongs in quotes";
+  if (description.find("could not determine value type") != std::string_view::npos) return std::string(kHint);
+  for (std::uint32_t line = 1; line < number; ++line) {
+    const auto end = text.find('\n');
+    if (end == std::string_view::npos) return {};
+    text.remove_prefix(end + 1);
+  }
+  const auto line = text.substr(0, text.find('\n'));
+  const auto equals = line.find('=');
+  if (equals == std::string_view::npos) return {};
+  const auto value = trim_space(line.substr(equals + 1));
+  if (value.empty() || value.starts_with("true") || value.starts_with("false")) return {};
+  const bool letter = (value[0] >= 'a' && value[0] <= 'z') || (value[0] >= 'A' && value[0] <= 'Z');
+  return letter || value[0] == '/' || value[0] == '@' || value[0] == '*' ? std::string(kHint) : std::string();
+}
+
+template <typename Problem>
+Mistake mistake_of(const SourceFile& file, const Problem& problem) {
+  const auto& at = problem.source().begin;
+  return {file.path, at.line, at.column, std::string(problem.description()) + hint(file.text, at.line, problem.description())};
+}
+
+}  // namespace
+
 tl::expected<toml::table, Mistake> parse_toml(const SourceFile& file) {
 #if TOML_EXCEPTIONS
   try {
     return toml::parse(std::string_view(file.text), std::string_view(file.path));
   } catch (const toml::parse_error& error) {
-    return tl::unexpected(Mistake{file.path, error.source().begin.line, error.source().begin.column,
-                                  std::string(error.description())});
+    return tl::unexpected(mistake_of(file, error));
   } catch (const std::exception& error) {
     return tl::unexpected(Mistake{file.path, 0, 0, error.what()});
   }
 #else
   auto result = toml::parse(std::string_view(file.text), std::string_view(file.path));
   if (result) return std::move(result).table();
-  const auto& error = result.error();
-  return tl::unexpected(Mistake{file.path, error.source().begin.line, error.source().begin.column,
-                                std::string(error.description())});
+  return tl::unexpected(mistake_of(file, result.error()));
 #endif
 }
 

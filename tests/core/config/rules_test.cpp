@@ -99,6 +99,19 @@ TEST_CASE("rules, profiles: what other tools call a class leads to ours; no word
   CHECK(to_string(profiles.error()) == "p.toml:3:9: unknown class 'games' " + all + "; did you mean 'gaming'?");
 }
 
+TEST_CASE("rules: text without quotes is told so, whatever the parser took it for; other mistakes of TOML are not") {
+  for (const std::string value : {"batch", "interactive", "nonsense", "[bash]", "/usr/bin/x", "frequency"}) {
+    const auto said = mistakes_in("[[rule]]\nname = \"a\"\nclass = " + value + "\nexe = \"x\"\n");
+    CAPTURE(value);
+    CAPTURE(said);
+    CHECK(said.starts_with("mine.toml:3:"));
+    CHECK(said.ends_with("; text belongs in quotes"));
+  }
+  const auto said = mistakes_in("[[rule]]\nname = \"a\"\ninherit = true true\n[[rule\n");
+  CHECK(said.starts_with("mine.toml:3:"));
+  CHECK(said.find("quotes") == std::string::npos);
+}
+
 TEST_CASE("rules: every mistake is told, each with its place and what was probably meant") {
   CHECK(mistakes_in("[[rule]]\nname = \"a\"\nclas = \"gaming\"\nexe = \"x\"\nclass = \"gmaing\"\nthread = \"*x*\"\n"
                     "[[rule]]\nclass = \"ai\"\nexe = \"/usr/bin/x\"\n[[rle]]\n") ==
