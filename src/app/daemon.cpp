@@ -60,8 +60,11 @@ Result<void> Daemon::start() {
     kLog.warn("cannot talk to the service manager: {}", notifier.error().message());
   }
 
-  auto book = RuleBook::read(options_.rule_folders, options_.profile_folders, options_.ananicy_folder, profile_numbers_);
-  if (!book) return fail(book.error().message(), kConfigurationError);
+  auto book = RuleBook::read(options_.rule_folders, options_.profile_folders, options_.ananicy_folder, profile_numbers_,
+                             config::OnMistake::leave_out);
+  if (!book)
+    return fail(book.error().message() + "\nnot started: mend what is named; `vigilctl rules check` and `vigilctl profile check` show every mistake",
+                kConfigurationError);
   book_ = std::move(*book);
   engine_.set_refine([this, refine = refine_by(book_)](const Process& process, const ProcessFacts& facts) {
     return refined_ = refine(process, facts);
@@ -69,6 +72,13 @@ Result<void> Daemon::start() {
   kLog.info("{} rules from {} files, {} profiles from {}", book_.rules.rules.size(), book_.files.size(), book_.profiles.size(),
             book_.profile_files.size());
   tell_of_ananicy();
+  if (!book_.left_out.empty()) {
+    // A typing mistake that the next boot finds must not cost the whole service.
+    kLog.error("files with mistakes are left out:\n{}", book_.left_out);
+    config_trouble_ = "Left out at the start because of mistakes: " + config::in_short(book_.left_out) +
+                      ". All other rules and profiles are in force. Mend the file (`vigilctl rules check` and `vigilctl profile check` show "
+                      "every mistake); it is then taken up at once.";
+  }
 
   // The socket first: a second daemon ends here, before it has touched anything.
   if (auto done = start_control(); !done) return done;

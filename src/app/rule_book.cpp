@@ -7,8 +7,6 @@
 #include <unordered_map>
 
 #include "core/config/ananicy.hpp"
-#include "core/config/profiles.hpp"
-#include "core/config/rules.hpp"
 #include "edge/files/config_files.hpp"
 
 namespace vigil::app {
@@ -21,27 +19,23 @@ constexpr std::uint16_t kMaxProfiles = 1023;
 }  // namespace
 
 Result<RuleBook> RuleBook::read(const std::vector<std::string>& folders, const std::vector<std::string>& profile_folders,
-                                const std::string& ananicy_folder,
-                               policy::ProfileNumbers& numbers) {
+                                const std::string& ananicy_folder, policy::ProfileNumbers& numbers,
+                                config::OnMistake on_mistake) {
   auto files = edge::read_rule_folders(folders);
   if (!files) return fail(std::move(files).error());
   auto profile_files = edge::read_rule_folders(profile_folders);
   if (!profile_files) return fail(std::move(profile_files).error());
-  auto rules = config::parse_rules(*files);
-  auto profiles = config::parse_profiles(*profile_files, rules ? &*rules : nullptr);
-  if (!rules || !profiles) {
-    config::Mistakes mistakes = rules ? config::Mistakes{} : std::move(rules).error();
-    if (!profiles) mistakes.insert(mistakes.end(), profiles.error().begin(), profiles.error().end());
-    return fail(config::to_string(mistakes));
-  }
+  auto all = config::parse_together(std::move(*files), std::move(*profile_files), on_mistake);
+  if (!all) return fail(config::to_string(all.error()));
   RuleBook book;
-  book.rules = std::move(*rules);
-  book.profiles = std::move(*profiles);
+  book.rules = std::move(all->rules);
+  book.profiles = std::move(all->profiles);
+  book.left_out = config::to_string(all->left_out);
   book.profile_numbers = numbers.number(book.profiles, kMaxProfiles);
   if (std::find(book.profile_numbers.begin(), book.profile_numbers.end(), 0) != book.profile_numbers.end())
     return fail("profiles were changed " + std::to_string(kMaxProfiles) + " times; more takes a restart of the daemon");
   policy::link(book.profiles, book.profile_numbers, book.rules);
-  for (const auto& file : *profile_files) book.profile_files.push_back(file.path);
+  for (const auto& file : all->profile_files) book.profile_files.push_back(file.path);
   if (!ananicy_folder.empty()) book.add_ananicy(ananicy_folder);
   book.compiled = classify::compile(book.rules);
   for (std::size_t i = 0; i < book.rules.rules.size(); ++i) {
@@ -60,7 +54,7 @@ Result<RuleBook> RuleBook::read(const std::vector<std::string>& folders, const s
           default: break;
         }
   }
-  for (const auto& file : *files) book.files.push_back(file.path);
+  for (const auto& file : all->rule_files) book.files.push_back(file.path);
   return book;
 }
 

@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 #include "core/classify/compile.hpp"
 #include "core/classify/rule.hpp"
+#include "core/config/together.hpp"
 #include "core/policy/profiles/profile.hpp"
 #include "core/verdict.hpp"
 
@@ -35,7 +36,11 @@ struct RuleBook {
   // Every mistake of every file in the Error, a line each.
   // Mistakes in ananicy's files are none: they are noted. An empty `ananicy_folder`: without.
   static Result<RuleBook> read(const std::vector<std::string>& folders, const std::vector<std::string>& profile_folders,
-                               const std::string& ananicy_folder, policy::ProfileNumbers& numbers);
+                               const std::string& ananicy_folder, policy::ProfileNumbers& numbers,
+                               config::OnMistake on_mistake = config::OnMistake::refuse);
+
+  // The mistakes of files that were passed over, a line each; "" none.
+  std::string left_out;
 
   // What was taken over from ananicy's rules, and what of them was passed over ("FILE:LINE: why").
   std::size_t ananicy_names = 0;

@@ -223,6 +223,31 @@ def broken_start(world):
     check(re.search(r"wrong\.toml:4:\d+: .*gmaing", said), f"no place of the wrong class: {said}")
     check(re.search(r"also\.toml:4:\d+: .*progam", said), f"no place of the wrong key: {said}")
     check("gaming" in said, f"no hint at what was meant: {said}")
+    check("not started: mend what is named" in said, f"no way on: {said}")
+
+
+@suite.case("a mistake in a file of one's own at start: that file is left out, named in log and status, and taken up when it is mended")
+def left_out(world):
+    shipped = world.rules(RULE.format(name="first", klass="ai", program="subject"), "shipped")
+    own = shipped.with_name("own-rules")
+    own.mkdir()
+    (own / "good.toml").write_text(RULE.format(name="good", klass="vm", program="helper-of-mine"))
+    (own / "typo.toml").write_text(RULE.format(name="typo", klass="gmaing", program="other-of-mine"))
+    daemon = world.start_daemon("--rules", shipped, "--rules", own)
+    try:
+        daemon.wait_log("files with mistakes are left out")
+        matches(daemon.explain(world.start("subject", env=PLAIN).pid), klass="ai", rule="shipped:first")
+        matches(daemon.explain(world.start("helper-of-mine", env=PLAIN).pid), klass="vm", rule="good:good")
+        matches(daemon.explain(world.start("other-of-mine", env=PLAIN).pid), klass="regular")
+        told = [sentence for sentence in daemon.status()["degraded"] if "Left out at the start" in sentence]
+        check(len(told) == 1 and re.search(r"typo\.toml:4:\d+: unknown class 'gmaing'", told[0]), f"status does not say it: {told}")
+        said = len(daemon.log)
+        (own / "typo.toml").write_text(RULE.format(name="typo", klass="gaming", program="other-of-mine"))
+        daemon.wait_log("rule files changed", said)
+        matches(daemon.explain(world.start("other-of-mine", env=PLAIN).pid), klass="gaming", rule="typo:typo")
+        check(not any("Left out" in sentence for sentence in daemon.status()["degraded"]), "status still names the mistake")
+    finally:
+        world.stop_daemon()
 
 
 @suite.case("a rules folder that does not exist: exit 2, named")
