@@ -30,8 +30,9 @@ int main(int argc, char** argv) {
                                  "cannot; observe: classify only")
       ->check(CLI::IsMember({"auto", "schedule", "observe"}));
   cli.add_option("--config", line.config, "configuration file [/etc/vigil/vigil.toml]")->type_name("FILE");
-  cli.add_option("--rules", line.rules, "folder of rule files; repeated: later ones override earlier ones")->type_name("DIR");
-  cli.add_option("--profiles", line.profiles, "folder of profiles; repeated: later ones override earlier ones")->type_name("DIR");
+  cli.add_option("--rules", line.rules, "folder of rule files, in place of the shipped one and /etc/vigil/rules.d; repeated: later "
+                                               "ones override earlier ones, so name the shipped one first to keep it")->type_name("DIR");
+  cli.add_option("--profiles", line.profiles, "folder of profiles, likewise; with --rules alone there are no profiles")->type_name("DIR");
   cli.add_option("--socket", line.socket, "control socket [/run/vigil/control.sock]")->type_name("PATH");
   cli.add_option("--sysfs-root", line.sysfs_root, "where /sys is")->type_name("DIR");
   cli.add_option("--proc-root", line.proc_root, "where /proc is")->type_name("DIR");

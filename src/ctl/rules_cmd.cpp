@@ -219,10 +219,24 @@ std::string outcome_text(const Outcome& outcome, const RuleSet& rules, const pol
   return out;
 }
 
+// Rules of one's own disable shipped ones and use their lists; so do those of the daemon's second folder.
+bool builds_on_what_ships(const std::vector<std::string>& folders, const std::string& builtin) {
+  std::error_code error;
+  if (folders.empty() || !std::filesystem::is_directory(builtin, error)) return false;
+  return std::none_of(folders.begin(), folders.end(), [&](const std::string& folder) {
+    return std::filesystem::equivalent(folder, builtin, error);
+  });
+}
+
 }  // namespace
 
-CommandOutput check_rules(const std::vector<std::string>& folders, bool as_json) {
-  const auto loaded = load(folders);
+CommandOutput check_rules(const std::vector<std::string>& folders, bool as_json, std::string builtin) {
+  if (builtin.empty()) builtin = edge::default_folders("rules.d").front();
+  const bool builds_on = builds_on_what_ships(folders, builtin);
+  auto all = folders;
+  if (builds_on) all.insert(all.begin(), builtin);
+  if (auto done = must_exist(folders); !done) return complaint(done.error().message(), kFailed);
+  const auto loaded = load(all);
   if (!loaded) return complaint(loaded.error().message(), kFailed);
   if (!loaded->rules) return mistakes_found(loaded->rules.error(), as_json);
   const RuleSet& rules = *loaded->rules;
@@ -245,7 +259,8 @@ CommandOutput check_rules(const std::vector<std::string>& folders, bool as_json)
                             {"in_kernel", in_kernel}, {"names", tables.atoms.size()}, {"signals", tables.signals_used},
                             {"signals_max", classify::kSignals}, {"notes", std::move(notes)}, {"mistakes", json::array()}}), ""};
   }
-  text += (plural(rules.rules.size(), "rule") + " in " + plural(loaded->files.size(), "file") + ", no mistakes. " +
+  text += (plural(rules.rules.size(), "rule") + " in " + plural(loaded->files.size(), "file") +
+      (builds_on ? ", with those that ship" : "") + ", no mistakes. " +
       std::to_string(in_kernel) + " decided in the kernel, " + std::to_string(rules.rules.size() - in_kernel) + " by the daemon; " +
       plural(tables.atoms.size(), "name") + ", " + std::to_string(tables.signals_used) + " of " +
       std::to_string(classify::kSignals) + " signals.\n");

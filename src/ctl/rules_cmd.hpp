@@ -42,8 +42,9 @@ struct ConfigFolders {
   std::vector<std::string> profiles;
 };
 
-// `folders` empty: the built-in rules, then /etc/vigil/rules.d. Mistakes go to `err`, with `json` to `out`.
-CommandOutput check_rules(const std::vector<std::string>& folders, bool json);
+// `folders` empty: the built-in rules, then /etc/vigil/rules.d. Folders that somebody names build on the rules of `builtin`, unless it is one
+// of them or is not there; "": the folder that ships. Mistakes go to `err`, with `json` to `out`.
+CommandOutput check_rules(const std::vector<std::string>& folders, bool json, std::string builtin = "");
 CommandOutput test_rules(const ConfigFolders& folders, const DescribedProcess& process, bool json);
 CommandOutput check_profiles(const ConfigFolders& folders, bool json);
 

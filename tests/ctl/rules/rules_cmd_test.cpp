@@ -45,6 +45,23 @@ TEST_CASE("rules check: the built-in rules are right, and counted") {
   CHECK(said["signals"] < said["signals_max"]);
 }
 
+TEST_CASE("rules check: a folder of one's own builds on the rules that ship, whichever way theirs is written") {
+  const RuleFolder folder("disable = [\"games:steam-library\"]\n[[rule]]\nname = \"a\"\nclass = \"gaming\"\nexe = \"x\"\nnot_exe = \"@shells\"\n");
+  auto output = check_rules({folder.path()}, false, RULES_DIR);
+  CHECK(output.status == 0);
+  CHECK(output.out.find(" files, with those that ship, no mistakes.") != std::string::npos);
+  output = check_rules({folder.path()}, false, "/no/such/folder");
+  CHECK(output.status == 1);
+  CHECK(output.err.find("there is no rule 'games:steam-library' to disable") != std::string::npos);
+  const auto alone = check_rules({RULES_DIR}, false, "/no/such/folder");
+  output = check_rules({RULES_DIR "/../rules.d"}, false, RULES_DIR);
+  CHECK(output.status == 0);
+  CHECK(output.out == alone.out);
+  output = check_rules({RULES_DIR, folder.path()}, false, RULES_DIR);
+  CHECK(output.status == 0);
+  CHECK(output.out.find("with those that ship") == std::string::npos);
+}
+
 TEST_CASE("rules check: a folder that somebody names must be there") {
   const auto output = check_rules({RULES_DIR, "/no/such/folder"}, false);
   CHECK(output.status == 1);
