@@ -81,7 +81,7 @@ CommandOutput mistakes_found(const config::Mistakes& mistakes, bool as_json) {
   return {kFailed, "",
           config::to_string(mistakes) + '\n' + std::to_string(mistakes.size()) +
               (mistakes.size() == 1 ? " mistake" : " mistakes") +
-              ". Files with a mistake are never loaded: the daemon keeps what it has.\n"};
+              ". Files with a mistake are never loaded: a running daemon keeps what it has, one that starts leaves them out.\n"};
 }
 
 std::string plural(std::size_t n, const std::string& one) { return std::to_string(n) + ' ' + one + (n == 1 ? "" : "s"); }
@@ -238,6 +238,7 @@ CommandOutput check_rules(const std::vector<std::string>& folders, bool as_json,
   if (auto done = must_exist(folders); !done) return complaint(done.error().message(), kFailed);
   const auto loaded = load(all);
   if (!loaded) return complaint(loaded.error().message(), kFailed);
+  if (builds_on && loaded->files.back().layer == 0) return complaint("there is no rule file (*.toml) in these folders", kFailed);
   if (!loaded->rules) return mistakes_found(loaded->rules.error(), as_json);
   const RuleSet& rules = *loaded->rules;
   const auto tables = classify::compile(rules);

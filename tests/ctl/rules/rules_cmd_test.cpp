@@ -50,6 +50,8 @@ TEST_CASE("rules check: a folder of one's own builds on the rules that ship, whi
   auto output = check_rules({folder.path()}, false, RULES_DIR);
   CHECK(output.status == 0);
   CHECK(output.out.find(" files, with those that ship, no mistakes.") != std::string::npos);
+  const TempDir nothing;
+  CHECK(check_rules({nothing.path()}, false, RULES_DIR).err == "vigilctl: there is no rule file (*.toml) in these folders\n");
   output = check_rules({folder.path()}, false, "/no/such/folder");
   CHECK(output.status == 1);
   CHECK(output.err.find("there is no rule 'games:steam-library' to disable") != std::string::npos);
