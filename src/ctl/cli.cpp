@@ -142,7 +142,7 @@ class CommandLine {
     add("check", "Every mistake in profile files at once; needs no daemon",
         [this] { return run_profile_check(folders_, rule_folders_, options_.json); }, profile);
     auto* check = profile->get_subcommand("check");
-    check->add_option("DIR", folders_, "Profile folders [the built-in ones, then /etc/vigil/profiles.d]");
+    check->add_option("DIR", folders_, "Profile folders, beside the built-in one [the built-in one, then /etc/vigil/profiles.d]");
     check->add_option("--rules", rule_folders_, "A rule folder in place of the built-in one and /etc/vigil/rules.d; may be repeated")->type_name("DIR")->allow_extra_args(false);
   }
 
@@ -171,7 +171,7 @@ class CommandLine {
 
     auto* test = add("test", "What would be decided for a process like this",
                      [this] { return run_rules_test({folders_, profile_folders_}, process_, options_.json); }, rules);
-    test->add_option("--rules", folders_, "A rule folder in place of the built-in one and /etc/vigil/rules.d; may be repeated, later ones come first")->type_name("DIR")->allow_extra_args(false);
+    test->add_option("--rules", folders_, "A rule folder in place of the built-in one and /etc/vigil/rules.d; may be repeated: later ones override earlier ones")->type_name("DIR")->allow_extra_args(false);
     test->add_option("--profiles", profile_folders_, "A profile folder, likewise; with --rules alone there are no profiles")->type_name("DIR")->allow_extra_args(false);
     test->add_option("--exe", process_.exe, "The executable")->type_name("PATH");
     test->add_option("--script", process_.script, "The script, where it is one")->type_name("PATH");

@@ -219,7 +219,7 @@ std::string outcome_text(const Outcome& outcome, const RuleSet& rules, const pol
   return out;
 }
 
-// Rules of one's own disable shipped ones and use their lists; so do those of the daemon's second folder.
+// Rules and profiles of one's own disable shipped ones and use their lists, for the daemon reads them behind those.
 bool builds_on_what_ships(const std::vector<std::string>& folders, const std::string& builtin) {
   std::error_code error;
   if (folders.empty() || !std::filesystem::is_directory(builtin, error)) return false;
@@ -284,12 +284,18 @@ CommandOutput test_rules(const ConfigFolders& folders, const DescribedProcess& p
   return {kDone, as_json ? line_of(outcome_json(outcome, rules, profile)) : outcome_text(outcome, rules, profile), ""};
 }
 
-CommandOutput check_profiles(const ConfigFolders& folders, bool as_json) {
-  auto loaded = load(folders.rules);
+CommandOutput check_profiles(const ConfigFolders& folders, bool as_json, const ConfigFolders& builtin) {
+  const auto ships = (builtin.profiles.empty() ? edge::default_folders("profiles.d") : builtin.profiles).front();
+  // Those that ship name rules that ship, which other rules may be without.
+  const bool builds_on = folders.rules.empty() && builds_on_what_ships(folders.profiles, ships);
+  auto all = folders.profiles;
+  if (builds_on) all.insert(all.begin(), ships);
+  if (auto done = must_exist(folders.profiles); !done) return complaint(done.error().message(), kFailed);
+  auto loaded = load(folders.rules.empty() ? builtin.rules : folders.rules);
   if (!loaded) return complaint(loaded.error().message(), kFailed);
   if (!loaded->rules) return mistakes_found(loaded->rules.error(), as_json);
   RuleSet& rules = *loaded->rules;
-  const auto profiles = load_profiles({{}, folders.profiles}, rules);
+  const auto profiles = load_profiles({{}, all}, rules);
   if (!profiles) return complaint(profiles.error().message(), kFailed);
   if (!profiles->profiles) return mistakes_found(profiles->profiles.error(), as_json);
   const auto tables = classify::compile(rules);
@@ -314,7 +320,8 @@ CommandOutput check_profiles(const ConfigFolders& folders, bool as_json) {
     return {kDone, line_of({{"ok", true}, {"files", std::move(files)}, {"profiles", std::move(names)}, {"notes", std::move(notes)},
                             {"mistakes", json::array()}}), ""};
   }
-  text += plural(profiles->profiles->size(), "profile") + " in " + plural(profiles->files.size(), "file") + ", no mistakes.\n";
+  text += plural(profiles->profiles->size(), "profile") + " in " + plural(profiles->files.size(), "file") +
+          (builds_on ? ", with those that ship" : "") + ", no mistakes.\n";
   return {kDone, std::move(text), ""};
 }
 

@@ -46,7 +46,8 @@ struct ConfigFolders {
 // of them or is not there; "": the folder that ships. Mistakes go to `err`, with `json` to `out`.
 CommandOutput check_rules(const std::vector<std::string>& folders, bool json, std::string builtin = "");
 CommandOutput test_rules(const ConfigFolders& folders, const DescribedProcess& process, bool json);
-CommandOutput check_profiles(const ConfigFolders& folders, bool json);
+// Likewise of profiles, unless `folders` names rules, too. `builtin`: the folders that ship; empty: the default ones.
+CommandOutput check_profiles(const ConfigFolders& folders, bool json, const ConfigFolders& builtin = {});
 
 // The same, printed; the exit status.
 int run_rules_check(const std::vector<std::string>& folders, bool json);

@@ -184,3 +184,19 @@ TEST_CASE("profile check: mistakes with their places, notes about what the kerne
   CHECK(said.status == 1);
   CHECK(json::parse(said.out)["mistakes"][0]["line"] == 3);
 }
+
+TEST_CASE("profile check: a folder of one's own builds on the profiles that ship") {
+  const TempDir dir;
+  const ConfigFolders ships = {{RULES_DIR}, {RULES_DIR "/../profiles.d"}};
+  std::ofstream(dir / "mine.toml") << "disable = [\"cyberpunk-2077\"]\n";
+  auto said = check_profiles({{}, {dir.path()}}, false, ships);
+  CHECK_MESSAGE(said.status == 0, said.err);
+  CHECK(said.out.find(" files, with those that ship, no mistakes.") != std::string::npos);
+  // With rules that somebody names, what ships may not hold.
+  said = check_profiles({{RULES_DIR}, {dir.path()}}, false, ships);
+  CHECK(said.status == 1);
+  CHECK(said.err.find("there is no profile 'cyberpunk-2077' to disable") != std::string::npos);
+  said = check_profiles({{}, ships.profiles}, false, ships);
+  CHECK_MESSAGE(said.status == 0, said.err);
+  CHECK(said.out.find("with those that ship") == std::string::npos);
+}
