@@ -21,12 +21,15 @@ constexpr std::uint16_t kMaxProfiles = 1023;
 Result<RuleBook> RuleBook::read(const std::vector<std::string>& folders, const std::vector<std::string>& profile_folders,
                                 const std::string& ananicy_folder, policy::ProfileNumbers& numbers,
                                 config::OnMistake on_mistake) {
-  auto files = edge::read_rule_folders(folders);
+  config::Mistakes unreadable;
+  auto* noted = on_mistake == config::OnMistake::leave_out ? &unreadable : nullptr;
+  auto files = edge::read_rule_folders(folders, noted);
   if (!files) return fail(std::move(files).error());
-  auto profile_files = edge::read_rule_folders(profile_folders);
+  auto profile_files = edge::read_rule_folders(profile_folders, noted);
   if (!profile_files) return fail(std::move(profile_files).error());
   auto all = config::parse_together(std::move(*files), std::move(*profile_files), on_mistake);
   if (!all) return fail(config::to_string(all.error()));
+  all->left_out.insert(all->left_out.end(), unreadable.begin(), unreadable.end());
   RuleBook book;
   book.rules = std::move(all->rules);
   book.profiles = std::move(all->profiles);

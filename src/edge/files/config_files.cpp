@@ -32,7 +32,7 @@ Result<std::string> read_text_file(const std::string& path) {
   }
 }
 
-Result<std::vector<config::SourceFile>> read_rule_folders(const std::vector<std::string>& folders) {
+Result<std::vector<config::SourceFile>> read_rule_folders(const std::vector<std::string>& folders, config::Mistakes* unreadable) {
   std::vector<config::SourceFile> out;
   for (std::size_t layer = 0; layer < folders.size(); ++layer) {
     std::error_code error;
@@ -48,6 +48,10 @@ Result<std::vector<config::SourceFile>> read_rule_folders(const std::vector<std:
     std::sort(paths.begin(), paths.end());
     for (auto& path : paths) {
       auto text = read_text_file(path);
+      if (!text && unreadable && layer > 0) {
+        unreadable->push_back({path, 0, 0, "cannot be taken: " + text.error().message()});
+        continue;
+      }
       if (!text) return fail(std::move(text).error());
       out.push_back({std::move(path), std::move(*text), static_cast<std::int32_t>(layer)});
     }

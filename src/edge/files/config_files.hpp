@@ -15,8 +15,9 @@ namespace vigil::edge {
 Result<std::string> read_text_file(const std::string& path);
 
 // All *.toml files, folder by folder as given, sorted by name in each; the folder's number is the layer. A folder that
-// is not there is passed over; one that cannot be read is an error.
-Result<std::vector<config::SourceFile>> read_rule_folders(const std::vector<std::string>& folders);
+// is not there is passed over; one that cannot be read is an error. So is a file, unless `unreadable` is given: then those beyond
+// the first folder are passed over and noted there.
+Result<std::vector<config::SourceFile>> read_rule_folders(const std::vector<std::string>& folders, config::Mistakes* unreadable = nullptr);
 
 // All *.rules, *.types and *.cgroups files below ananicy's folder, sorted by path; none where there is no such folder.
 Result<std::vector<config::SourceFile>> read_ananicy_folder(const std::string& folder);
