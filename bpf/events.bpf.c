@@ -94,6 +94,8 @@ static __always_inline bool may_wait(const struct vigil_config *cfg, const struc
 {
 	struct vigil_profile *profile;
 
+	if (kind == VIGIL_EV_STORM) /* its end is looked for from when it is heard of */
+		return false;
 	if (!(cfg->may_wait >> (t->v.klass & 31) & 1) || !(cfg->may_wait >> (before & 31) & 1) || t->v.flags & VIGIL_F_REFINE)
 		return false;
 	if (kind == VIGIL_EV_FORK)

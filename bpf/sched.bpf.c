@@ -257,9 +257,12 @@ void BPF_STRUCT_OPS(vigil_enqueue, struct task_struct *p, u64 enq_flags)
 	dsq_insert_vtime(p, cpu->llc, lease, due, enq_flags);
 	/* A CPU may have gone idle, and looked into the queue, since one was looked for. */
 	if (enq_flags & SCX_ENQ_WAKEUP) {
-		target = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
-		if (target >= 0)
-			scx_bpf_kick_cpu(target, SCX_KICK_IDLE);
+		const struct cpumask *idle = scx_bpf_get_idle_cpumask();
+		u32 sleeper = bpf_cpumask_any_and_distribute(idle, p->cpus_ptr);
+
+		scx_bpf_put_idle_cpumask(idle);
+		if (sleeper < nr_cpus)
+			scx_bpf_kick_cpu(sleeper, SCX_KICK_IDLE);
 	}
 	count(queued);
 }
@@ -464,6 +467,8 @@ void BPF_STRUCT_OPS(vigil_running, struct task_struct *p)
 	}
 	cpu->busy = 1;
 	show_urgency(cpu, here, llc, t->urgency);
+	if (llc->pressed_due && t->urgency >= RUNS_PROMPT)
+		llc->pressed_due = 0; /* of several who wait the others' word is lost; they are first in the queue all the same */
 	if (t->klass == VIGIL_CLASS_GAMING && now - game_at > GAME_NOTE_NS)
 		game_at = now;
 	if (t->klass < VIGIL_CLASS_COUNT) {

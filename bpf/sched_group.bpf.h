@@ -140,6 +140,11 @@ static __always_inline void group_enter(struct vigil_sched_task *t)
 		group_settle(t->group);
 }
 
+static __always_inline bool group_is_idle(struct task_group *tg)
+{
+	return bpf_core_field_exists(tg->idle) && tg->idle;
+}
+
 /* What the kernel's task group says, where it can be read; nothing is written when it is not the one we know. */
 static __always_inline void group_review(struct group *g, u32 number, struct task_group *tg)
 {
@@ -147,7 +152,7 @@ static __always_inline void group_review(struct group *g, u32 number, struct tas
 
 	if (!bpf_core_field_exists(tg->shares) || tg->css.cgroup->kn->id != g->id)
 		return;
-	weight = tg->idle ? VIGIL_GROUP_IDLE_WEIGHT : tg->shares >> 10;
+	weight = group_is_idle(tg) ? VIGIL_GROUP_IDLE_WEIGHT : tg->shares >> 10;
 	if (!weight)
 		weight = 1;
 	if (weight == g->weight)
@@ -161,18 +166,19 @@ static __noinline int group_refresh(struct task_struct *p, u32 number, u64 now)
 {
 	struct group *own = group_of(number), *g = own;
 	u64 fraction = 1ULL << VIGIL_GROUP_FRACTION_BITS;
-	struct task_group *tg = p->sched_task_group;
+	struct task_group *tg;
 	u32 gen = group_gen;
 	u8 idle = 0;
 	int i;
 
-	if (!own)
+	if (!own || !bpf_core_field_exists(p->sched_task_group))
 		return 0;
+	tg = p->sched_task_group;
 	bpf_for(i, 0, VIGIL_GROUP_DEPTH) {
 		struct group *parent;
 
 		group_review(g, number, tg);
-		if (tg->idle)
+		if (group_is_idle(tg))
 			idle = 1;
 		tg = tg->parent;
 		number = g->parent;

@@ -13,13 +13,18 @@ static __always_inline bool is_unbound_worker(const struct task_struct *p)
 	return (p->flags & PF_WQ_WORKER) && p->nr_cpus_allowed > 1;
 }
 
-/* p wakes up: a kernel worker works in the name of who woke it, which is who queued the work. */
+/*
+ * p wakes up: a kernel worker works in the name of who woke it, which is who queued the work. Where workers wake one another nothing
+ * is learned of who did.
+ */
 static __always_inline void note_waker(struct vigil_task *task)
 {
-	struct vigil_task *waker = task_of(bpf_get_current_task_btf());
+	struct task_struct *who = bpf_get_current_task_btf();
+	struct vigil_task *waker;
 
-	if (!task)
+	if (!task || (who->flags & PF_WQ_WORKER))
 		return;
+	waker = task_of(who);
 	task->sched.serves = vigil_kworker_score(task->sched.serves, waker && waker->sched.urgency >= RUNS_PROMPT);
 	if (vigil_kworker_promoted(task->sched.serves))
 		count(workers_promoted);

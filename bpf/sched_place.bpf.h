@@ -236,7 +236,8 @@ static __always_inline s32 hand_over(struct task_struct *p, struct vigil_task *t
 	struct llc *llc;
 	u64 head;
 
-	if (!cpu || task->sched.urgency != RUNS_BRISK || cpu->urgency == CPU_UNSET || cpu->urgency < RUNS_BRISK)
+	/* Not busy: one that we do not schedule has the CPU, for as long as it likes. */
+	if (!cpu || !cpu->busy || task->sched.urgency != RUNS_BRISK || cpu->urgency != RUNS_BRISK)
 		return -1;
 	if (!bpf_cpumask_test_cpu(here, p->cpus_ptr) || strict_set(p, task, tun) || scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL_ON | here))
 		return -1;

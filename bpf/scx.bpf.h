@@ -199,6 +199,8 @@ static __always_inline u64 dsq_head_key(u64 dsq_id, u64 none)
 			return p ? p->scx.dsq_vtime : none;
 		}
 	}
+	if (!scx_bpf_dsq_nr_queued(dsq_id)) /* the iterator takes the queue's lock */
+		return none;
 	if (!bpf_iter_scx_dsq_new(&it, dsq_id, 0)) {
 		p = bpf_iter_scx_dsq_next(&it);
 		if (p)

@@ -424,14 +424,13 @@ void Daemon::on_rules_changed() {
 void Daemon::reload() {
   (void)notifier_.reloading();
   const auto before = monotonic_now();
-  const auto folders = std::pair(options_.rule_folders, options_.profile_folders);
   if (auto done = reload_settings(); !done) {
     kLog.error("not reloaded, what was in force stays in force:\n{}", done.error().message());
     (void)notifier_.ready("the configuration has mistakes: what was in force stays in force");
     return;
   }
   handle(LookAgain{});
-  if (std::pair(options_.rule_folders, options_.profile_folders) != folders) watch_rule_folders();
+  watch_rule_folders();  // others, perhaps, or the same name for another folder than the one that was watched
   kLog.info("reloaded in {} ms: {} rules", (monotonic_now() - before) / 1'000'000, book_.rules.rules.size());
   if (scheduler_ && scheduler_->is_attached()) push_cpu_sets(*scheduler_);
   try_again("reload");  // a reload is also how a person says so

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Memory without CPUs of its own comes and goes while a vector database runs: its CPU preference follows within 100 ms, and so
+# Memory without CPUs of its own comes and goes while a vector database runs: its CPU preference follows (the target is 100 ms), and so
 # does where it runs, and the scheduler counts it. Memory pressure holds kernel workers back while it lasts.
 # kernels: 7.3
 # shape: numa_empty
