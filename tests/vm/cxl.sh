@@ -3,7 +3,8 @@
 #
 # CXL memory arrives under the daemon: a device is plugged, made a region, on line as a node without CPUs, off line, unplugged.
 # First the kernel announces it, then, in the same guest, udevd.
-# kernels: 7.3 6.12
+# kernels: 7.3
+# long_kernels: 6.12
 # shape: cxl
 # programs: scx_vigil vigilctl
 # files: /usr/share/vigil/rules.d=tools/rules.d

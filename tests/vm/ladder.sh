@@ -4,7 +4,8 @@
 # The way down and back: an ejection brings the plain policy, and the full policy comes back by itself; ejected from both, there is
 # the kernel's own scheduler, with classification going on, until a person asks again. The ejections are real: a real-time hog keeps a task waiting until the kernel's
 # watchdog has had enough. Modes change the numbers of the scheduler that runs.
-# kernels: 7.3 6.12
+# kernels: 6.12
+# long_kernels: 7.3
 # shape: 2
 # programs: scx_vigil vigilctl tests/vm/starve
 # files: /usr/share/vigil/rules.d=tools/rules.d

@@ -3,7 +3,8 @@
 #
 # The machine changes under the daemon: CPUs go off line and come back under load, a display is plugged, given to virtual
 # machines and unplugged, announced by the kernel and by udevd; caches that were not there at the start come.
-# kernels: 7.3 6.12
+# kernels: 7.3
+# long_kernels: 6.12
 # shape: hotplug
 # programs: scx_vigil vigilctl
 # files: /usr/share/vigil/rules.d=tools/rules.d

@@ -27,6 +27,7 @@ class Suite:
     name: str
     script: str
     kernels: tuple = ("7.3", "6.12")
+    long_kernels: tuple = ()        # ... more of them with VIGIL_LONG=1
     shape: object = "4"
     memory: str = ""
     programs: tuple = ()            # names in the build folder, or paths below it
@@ -43,7 +44,7 @@ class Suite:
     after: object = None            # after(result, say_case): checks on the host, see README.md
 
 
-LIST_KEYS = {"kernels", "programs", "modules", "modules_at_hand", "qemu_args"}
+LIST_KEYS = {"kernels", "long_kernels", "programs", "modules", "modules_at_hand", "qemu_args"}
 
 
 def _from_shell(path):
@@ -90,7 +91,7 @@ def run(chosen, build, only_kernels=None):
     tally, unavailable = Tally(), {}
     build = pathlib.Path(build).resolve()
     for suite in chosen:
-        for kernel in suite.kernels:
+        for kernel in (*suite.kernels, *(suite.long_kernels if LONG else ())):
             if only_kernels and kernel not in only_kernels:
                 continue
             label = f"vm/{suite.name} on {kernel}"
