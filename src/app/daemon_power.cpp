@@ -16,7 +16,7 @@ namespace {
 constexpr log::Logger kLog{"power"};
 
 // Beside the control socket: on the machine's own, /run/vigil.
-std::string notes_beside(const std::string& socket) { return socket.substr(0, socket.rfind('/') + 1) + "restore"; }
+std::string notes_beside(const std::string& socket) { return socket.substr(0, socket.rfind('/') + 1) + "vigil.restore"; }
 
 }  // namespace
 

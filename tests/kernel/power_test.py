@@ -68,7 +68,7 @@ def untouched(world):
     equal(preferences(world), {"balance_performance"}, "the preferences")
     power = running.status()["power"]
     equal((power["source"], power["x3d_mode"], power["held"]), ("ac", "frequency", []), "what status says of power")
-    check(not (world.folder / "restore").exists(), "a note of changes was written")
+    check(not (world.folder / "vigil.restore").exists(), "a note of changes was written")
 
 
 @suite.case("while a game runs the X3D mode is cache, and what it was afterwards")
@@ -121,7 +121,7 @@ def killed(world):
     running, world.running = world.running, None
     running.stop(signal.SIGKILL)
     equal(x3d(world), "cache", "the X3D mode after SIGKILL")
-    equal(oct((world.folder / "restore").stat().st_mode & 0o777), "0o600", "the note's mode")
+    equal(oct((world.folder / "vigil.restore").stat().st_mode & 0o777), "0o600", "the note's mode")
     running = world.start_daemon("--config", world.folder / "vigil.toml", "--sysfs-root", world.folder / "sys")
     equal((preferences(world), x3d(world)), ({"balance_performance"}, "frequency"), "the settings after the next start")
     check("again" in running.said(), f"the log says nothing of it: {running.said()}")

@@ -9,4 +9,6 @@ sed -e 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' -e '/^Documentation=/d' "$2" > 
 said=$("$1" verify "$work/vigil.service" 2>&1) || { echo "$said"; exit 1; }
 # Mistyped settings are only warnings to it.
 echo "$said" | grep -i 'vigil\.service' && exit 1
+# Without it a restart after a SIGKILL finds none of the notes on what is to be put back.
+grep -qx 'RuntimeDirectoryPreserve=yes' "$2" || { echo "the unit does not keep /run/vigil over a restart"; exit 1; }
 exit 0

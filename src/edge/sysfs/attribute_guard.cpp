@@ -18,12 +18,12 @@ namespace vigil {
 
 namespace {
 
-constexpr std::size_t kMaxNotes = 256 * 1024;
+constexpr std::size_t kMaxNotes = 1024 * 1024;  // enough for a preference of each of 8192 CPUs
 constexpr std::size_t kMaxValue = 256;
+// The first line of the notes: without it a file is somebody else's.
+constexpr std::string_view kHeader = "# scx_vigil: settings to put back, 1\n";
 
-std::optional<std::string> read_whole(const std::string& path, std::size_t most) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) return std::nullopt;
+std::optional<std::string> read_whole(const UniqueFd& fd, std::size_t most) {
   std::string out;
   std::array<char, 4096> buffer;
   while (out.size() <= most) {
@@ -36,7 +36,8 @@ std::optional<std::string> read_whole(const std::string& path, std::size_t most)
 }
 
 std::optional<std::string> read_value(const std::string& path) {
-  const auto text = read_whole(path, kMaxValue);
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const auto text = fd ? read_whole(fd, kMaxValue) : std::nullopt;
   return text ? std::optional(std::string(trim_space(*text))) : std::nullopt;
 }
 
@@ -62,51 +63,67 @@ bool AttributeGuard::is_allowed(std::string_view path) const {
          std::find(allowed_.begin(), allowed_.end(), base_name(path)) != allowed_.end();
 }
 
-std::string AttributeGuard::put_back(const Held& held) const {
+AttributeGuard::Ended AttributeGuard::put_back(const Held& held) const {
   const auto now = read_value(held.path);
-  if (!now) return held.path + " is gone";
-  if (*now == held.was) return {};
+  // A CPU that is offline comes back with what was written.
+  if (!now) return {false, held.path + " cannot be read, so it stays noted that it was '" + printable(held.was) + "'"};
+  if (*now == held.was) return {true, {}};
   if (*now != held.wrote)
-    return held.path + " stays at '" + printable(*now) + "': somebody changed it after Vigil had set it to '" + printable(held.wrote) + "'";
+    return {true, held.path + " stays at '" + printable(*now) + "': somebody changed it after Vigil had set it to '" + printable(held.wrote) + "'"};
   if (auto done = write_value(held.path, held.was); !done)
-    return held.path + " could not be put back to '" + printable(held.was) + "': " + done.error().message();
-  return held.path + " is '" + printable(held.was) + "' again";
+    return {false, held.path + " could not be put back to '" + printable(held.was) + "': " + done.error().message()};
+  return {true, held.path + " is '" + printable(held.was) + "' again"};
+}
+
+AttributeGuard::Notes AttributeGuard::read_notes() const {
+  const auto theirs = [this](std::string why) { return Notes{.foreign = notes_ + " is left alone, and nothing in it believed: " + why, .text = {}}; };
+  // Without O_NONBLOCK a FIFO of that name would be waited for.
+  const UniqueFd fd(::open(notes_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd) return errno == ENOENT ? Notes{} : theirs(Error::system("it cannot be opened").message());
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)))
+    return theirs("it is not a file that only this user can write");
+  auto text = read_whole(fd, kMaxNotes);
+  if (!text || !text->starts_with(kHeader)) return theirs("it is not a file of Vigil's; remove it if nobody needs it");
+  return {.foreign = {}, .text = text->substr(kHeader.size())};
 }
 
 std::vector<std::string> AttributeGuard::recover() {
   std::vector<std::string> out;
-  // Written by root into a folder of root's; anything else there is not ours.
-  struct stat status {};
-  if (::lstat(notes_.c_str(), &status) != 0) return out;
-  if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH))) {
-    out.push_back(notes_ + " is not believed: it is not a file that only this user can write");
-    return out;
-  }
-  const auto text = read_whole(notes_, kMaxNotes).value_or("");
-  for (const auto line : split(text, '\n')) {
+  const auto notes = read_notes();
+  if (!notes.foreign.empty()) out.push_back(notes.foreign);
+  if (!notes.text) return out;
+  for (const auto line : split(*notes.text, '\n')) {
     const auto parts = split(line, '\t');
     if (parts.size() != 3) continue;
-    const Held held{std::string(parts[0]), std::string(parts[1]), std::string(parts[2])};
+    Held held{std::string(parts[0]), std::string(parts[1]), std::string(parts[2])};
     if (!is_allowed(held.path)) continue;
-    if (auto sentence = put_back(held); !sentence.empty()) out.push_back(std::move(sentence));
+    auto ended = put_back(held);
+    if (!ended.sentence.empty()) out.push_back(std::move(ended.sentence));
+    if (!ended.settled) held_.push_back(std::move(held));
   }
-  ::unlink(notes_.c_str());
+  if (auto noted = write_notes(); !noted) out.push_back(noted.error().message());
   return out;
 }
 
 Result<void> AttributeGuard::write_notes() const {
+  const auto there = read_notes();
   if (held_.empty()) {
-    ::unlink(notes_.c_str());
+    if (there.text && ::unlink(notes_.c_str()) != 0) return fail_system("remove " + notes_);
     return {};
   }
+  if (!there.foreign.empty()) return fail(there.foreign);
   const auto fresh = notes_ + ".new";
   ::unlink(fresh.c_str());
-  UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return fail_system("note what was changed in " + fresh);
-  std::string text;
+  std::string text(kHeader);
   for (const auto& held : held_) text += held.path + '\t' + held.was + '\t' + held.wrote + '\n';
-  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) return fail_system("note what was changed in " + fresh);
-  if (::rename(fresh.c_str(), notes_.c_str()) != 0) return fail_system("note what was changed in " + notes_);
+  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) || ::rename(fresh.c_str(), notes_.c_str()) != 0) {
+    auto error = fail_system("note what was changed in " + notes_);
+    ::unlink(fresh.c_str());
+    return error;
+  }
   return {};
 }
 
@@ -116,7 +133,7 @@ Result<void> AttributeGuard::set(const std::string& path, const std::optional<st
   const auto found = std::find_if(held_.begin(), held_.end(), [&](const Held& held) { return held.path == path; });
   if (!value) {
     if (found == held_.end()) return {};
-    (void)put_back(*found);
+    if (auto ended = put_back(*found); !ended.settled) return fail(std::move(ended.sentence));
     held_.erase(found);
     return write_notes();
   }
@@ -126,16 +143,24 @@ Result<void> AttributeGuard::set(const std::string& path, const std::optional<st
   if (!is_plain(*now)) return fail(path + " has a value that cannot be noted");
   // Somebody else's since we wrote: what they chose is what is put back.
   const bool theirs = found != held_.end() && *now != found->wrote && *now != found->was;
-  if (found == held_.end())
+  const auto before = found == held_.end() ? std::nullopt : std::optional(*found);
+  if (!before)
     held_.push_back({path, *now, *value});
   else
     *found = {path, theirs ? *now : found->was, *value};
+  // What was noted before a refusal is still what there is to put back.
+  const auto forget = [&] {
+    if (before)
+      *found = *before;
+    else
+      held_.pop_back();
+  };
   if (auto noted = write_notes(); !noted) {
-    std::erase_if(held_, [&](const Held& held) { return held.path == path; });
+    forget();
     return noted;
   }
   if (auto written = write_value(path, *value); !written) {
-    std::erase_if(held_, [&](const Held& held) { return held.path == path; });
+    forget();
     (void)write_notes();
     return written;
   }
@@ -144,9 +169,13 @@ Result<void> AttributeGuard::set(const std::string& path, const std::optional<st
 
 std::vector<std::string> AttributeGuard::restore_all() {
   std::vector<std::string> out;
-  for (const auto& held : std::exchange(held_, {}))
-    if (auto sentence = put_back(held); !sentence.empty()) out.push_back(std::move(sentence));
-  if (!out.empty()) ::unlink(notes_.c_str());
+  if (held_.empty()) return out;
+  std::erase_if(held_, [&](const Held& held) {
+    auto ended = put_back(held);
+    if (!ended.sentence.empty()) out.push_back(std::move(ended.sentence));
+    return ended.settled;
+  });
+  if (auto noted = write_notes(); !noted) out.push_back(noted.error().message());
   return out;
 }
 

@@ -3,7 +3,8 @@
 // Hardware settings that are changed for a while and put back: whatever ends the daemon, and only what is still as it was left.
 //
 // Before a value is written, what was there is noted in a file that outlives the process (below /run, so not the machine): after
-// a SIGKILL the next start puts it back. A setting that somebody else has changed in the meantime is theirs, and stays.
+// a SIGKILL the next start puts it back. A setting that somebody else has changed in the meantime is theirs, and stays. What
+// could not be put back stays noted, and is tried again at the next occasion, the next start being one.
 #pragma once
 
 #include <optional>
@@ -24,10 +25,11 @@ class AttributeGuard {
   // Puts everything back.
   ~AttributeGuard();
 
-  // What a former life left behind: put back, a sentence each. Call before anything is set.
+  // What a former life left behind: put back, a sentence each; held further where that was refused. Call before anything is set.
   std::vector<std::string> recover();
 
-  // Absent `value`: as it was found. No write when nothing would change; the error says what was refused.
+  // Absent `value`: as it was found. No write when nothing would change; the error says what was refused, and what was held
+  // before is held still.
   Result<void> set(const std::string& path, const std::optional<std::string>& value);
   // A sentence on each that was put back or left alone.
   std::vector<std::string> restore_all();
@@ -38,7 +40,19 @@ class AttributeGuard {
   const std::vector<Held>& held() const { return held_; }
 
  private:
-  std::string put_back(const Held& held) const;
+  // `settled`: nothing is left to put back, because it is or because it is somebody else's by now.
+  struct Ended {
+    bool settled = false;
+    std::string sentence;
+  };
+  // Neither: no such file. `foreign`: a sentence on a file that is none of ours. `text`: what follows our header.
+  struct Notes {
+    std::string foreign;
+    std::optional<std::string> text;
+  };
+  Ended put_back(const Held& held) const;
+  Notes read_notes() const;
+  // Removes them when nothing is held; never touches a file that is none of ours.
   Result<void> write_notes() const;
   bool is_allowed(std::string_view path) const;
 
