@@ -57,8 +57,11 @@ PowerWatch::~PowerWatch() {
 
 std::vector<std::string> PowerWatch::degraded() const {
   std::vector<std::string> out;
-  for (const auto* sentence : {&no_profiles_, &refused_})
-    if (!sentence->empty()) out.push_back(*sentence);
+  if (!no_profiles_.empty()) out.push_back(no_profiles_);
+  // One sentence, however many CPUs refuse the same.
+  if (!refused_.empty())
+    out.push_back("A setting that vigil.toml asks for cannot be set (" + refused_.begin()->second +
+                  (refused_.size() > 1 ? ", and " + std::to_string(refused_.size() - 1) + " more" : "") + "); everything else works.");
   return out;
 }
 
@@ -102,12 +105,15 @@ void PowerWatch::on_games() {
 }
 
 void PowerWatch::set_hardware() {
-  const auto set = [this](const std::string& path, const std::optional<std::string>& value) {
+  // All there are are tried each time: what is refused no longer, or is gone, is forgotten.
+  const auto refused_before = std::exchange(refused_, {});
+  const auto set = [&](const std::string& path, const std::optional<std::string>& value) {
     const auto held_before = guard_.held().size();
     auto done = guard_.set(path, value);
     if (!done) {
-      refused_ = "A setting that vigil.toml asks for cannot be set (" + done.error().message() + "); everything else works.";
-      kLog.warn("{}", refused_);
+      refused_[path] = done.error().message();
+      if (const auto same = refused_before.find(path); same == refused_before.end() || same->second != done.error().message())
+        kLog.warn("A setting that vigil.toml asks for cannot be set ({}); everything else works.", done.error().message());
     } else if (guard_.held().size() != held_before) {
       kLog.info("{} is {}", path, value ? "'" + *value + "' now" : "as it was found again");
     }

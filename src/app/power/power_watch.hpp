@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -67,7 +68,7 @@ class PowerWatch {
   power::Demand demand_;
   std::set<std::uint32_t> games_;
   AttributeGuard guard_;
-  std::string refused_;
+  std::map<std::string, std::string> refused_;  // by path: why, at the last attempt
   std::string no_profiles_;
   std::optional<edge::PowerProfiles> profiles_;
 };
