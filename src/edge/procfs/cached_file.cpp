@@ -10,15 +10,39 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <string_view>
 
+#include "base/text.hpp"
 #include "base/unique_fd.hpp"
+#include "edge/procfs/proc_file.hpp"
 
 namespace vigil::edge {
 
 namespace {
 
 constexpr std::size_t kMostBytes = 16 * 1024;
+
+// Those whose open() is answered by this kernel. NFS and FUSE ask somebody who may not answer.
+constexpr std::array<std::string_view, 12> kLocal = {"ext4", "xfs",     "btrfs", "f2fs",  "bcachefs", "zfs",
+                                                     "ext3", "overlay", "tmpfs", "ramfs", "vfat",     "exfat"};
+
+// Asks nobody either: the kernel's list of mounts says what kind each is.
+bool is_local(const std::string& proc_root, std::uint32_t tgid, std::uint64_t mount) {
+  const auto mounts = read_proc_file(proc_root + "/" + std::to_string(tgid) + "/mountinfo");
+  if (!mounts) return false;
+  const auto id = std::to_string(mount);
+  for (const auto line : split(*mounts, '\n')) {
+    if (line.substr(0, line.find(' ')) != id) continue;
+    const auto end = line.find(" - ");  // of the optional fields
+    if (end == std::string_view::npos) return false;
+    const auto kind = line.substr(end + 3);
+    return std::find(kLocal.begin(), kLocal.end(), kind.substr(0, kind.find(' '))) != kLocal.end();
+  }
+  return false;
+}
 
 // File systems that live in memory: they know no RWF_NOWAIT, and need none.
 bool in_memory(int fd) {
@@ -32,11 +56,15 @@ std::optional<std::string> read_cached_file(const std::string& proc_root, std::u
   const UniqueFd root(::open((proc_root + "/" + std::to_string(tgid) + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root) return std::nullopt;
   open_how how{};
-  how.flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  how.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW;
   how.resolve = RESOLVE_CACHED | RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  const UniqueFd file(static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof(how))));
-  struct stat status {};
-  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  const UniqueFd place(static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof(how))));
+  struct statx status {};
+  if (!place || ::statx(place.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID, &status) != 0 ||
+      !S_ISREG(status.stx_mode) || !(status.stx_mask & STATX_MNT_ID) || !is_local(proc_root, tgid, status.stx_mnt_id))
+    return std::nullopt;
+  const UniqueFd file(::open(("/proc/self/fd/" + std::to_string(place.get())).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file) return std::nullopt;
   std::string out(kMostBytes, '\0');
   iovec part{out.data(), out.size()};
   auto n = ::preadv2(file.get(), &part, 1, 0, RWF_NOWAIT);
