@@ -17,6 +17,7 @@ constexpr log::Logger kLog{"scheduler"};
 // The kernel gives tasks back to its own scheduler before another can be attached: that long, so often.
 constexpr std::chrono::milliseconds kTidyUp{500};
 constexpr int kPlainTries = 10;
+constexpr std::chrono::minutes kLoadAgain{5};  // the full policy, when it could not even be loaded beside the plain one
 
 std::string in_words(std::chrono::nanoseconds time) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time).count();
@@ -80,6 +81,7 @@ void Daemon::apply_tunables() {
 void Daemon::try_attach(const char* occasion, Rung rung) {
   if (!classifier_) return;  // why_not_more_ says so
   return_timer_.disarm();
+  const auto why_plain = why_plain_;
   if (rung == Rung::full) {
     plain_tries_ = 0;
     returns_at_ns_.reset();
@@ -93,7 +95,12 @@ void Daemon::try_attach(const char* occasion, Rung rung) {
   }
   if (!scheduler) {
     why_not_more_ = scheduler.error().message();
-    if (scheduler_ && !scheduler_->is_attached()) without_scheduler();
+    if (replaces && !scheduler_->is_attached())  // the plain one had made room already: as if it had been thrown out
+      return on_scheduler_lost("the full policy could not take the plain one's place: " + why_not_more_, why_not_more_, true);
+    if (replaces && rung_ == Rung::plain) {
+      why_plain_ = why_plain;
+      returns_at_ns_ = monotonic_now() + static_cast<std::uint64_t>(std::chrono::nanoseconds(kLoadAgain).count());
+    }
     if (rung == Rung::plain && --plain_tries_ > 0) return return_timer_.arm(kTidyUp);
     plain_tries_ = 0;
     if (returns_at_ns_) wait_for_return();
