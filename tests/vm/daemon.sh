@@ -37,8 +37,10 @@ check "... and only its own" sh -c '! vigilctl status --json | grep -q gaming.sh
 check "and back" vigilctl mode auto
 # What is written to a terminal is carried on by unbound kernel workers.
 promoted() { vigilctl stats --json | grep -q '"sched_workers_promoted","samples":\[{"labels":{},"value":[1-9]'; }
-env STEAM_COMPAT_DATA_PATH=/x SteamAppId=1091500 dd if=/dev/zero of=/dev/ptmx bs=1 count=5000 2>/dev/null &
+env STEAM_COMPAT_DATA_PATH=/x SteamAppId=1091500 dd if=/dev/zero of=/dev/ptmx bs=1 count=50000000 2>/dev/null &
+writing=$!
 check "kernel workers that serve a game are promoted" wait_for 20 promoted
+kill $writing
 cgroup=/sys/fs/cgroup/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope
 mkdir $cgroup
 sleep 1000 &
