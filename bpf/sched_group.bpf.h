@@ -231,7 +231,7 @@ static __noinline u32 group_free_number(void)
 		u32 number = (first + i) & (MAX_GROUPS - 1);
 		struct group *g = group_of(number);
 
-		if (number && g && (!g->used || (g->gone && !g->active))) {
+		if (number && g && (!g->used || (g->gone && !g->active && !g->counted))) {
 			found = number;
 			break;
 		}
